@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Python helpers of Sluice: seeded weights, running the tools, comparing with a reference."""
