@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "dialects/Sluice/DimCheck.h"
+#include "dialects/Sluice/Sluice.h"
+#include "dialects/Sluice/WordFormat.h"
+
+using namespace mlir;
+using namespace sluice;
+
+LogicalResult ActivationOp::verify() {
+  ShapedType result = outputType(*this);
+  auto rows = cast<ShapedType>(getRows().getType());
+  DimCheck dims(*this);
+  if (getGated()) {
+    if (failed(dims.shape(rows, "rows", {{'R', "rows"}, {'C', "channels"}})
+                   .shape(result, "result", {{'R', "rows"}, {'F', "gated channels"}})
+                   .result()))
+      return failure();
+    int64_t size = rows.getDimSize(1);
+    if (!ShapedType::isDynamic(size) && size % 2 != 0)
+      return emitOpError() << "expects an even number of channels to gate, but 'rows' has " << size << "  [R2]";
+    if (!ShapedType::isDynamic(size) &&
+        failed(dims.size(size / 2, "half of rows", {'F', "gated channels"}).result()))
+      return failure();
+  } else if (failed(dims.shape(rows, "rows", {{'R', "rows"}, {'C', "channels"}})
+                        .shape(result, "result", {{'R', "rows"}, {'C', "channels"}})
+                        .result())) {
+    return failure();
+  }
+  if (!rows.getElementType().isF32())
+    return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType() << "  [R3]";
+  return success();
+}
+
+LogicalResult AddOp::verify() {
+  ShapedType result = outputType(*this);
+  SmallVector<DimCheck::Dim> dims = {{'R', "rows"}, {'C', "channels"}};
+  if (failed(DimCheck(*this)
+                 .shape(getLhs().getType(), "lhs", dims)
+                 .shape(getRhs().getType(), "rhs", dims)
+                 .shape(result, "result", dims)
+                 .result()))
+    return failure();
+  for (Type type : {getElementTypeOrSelf(getLhs()), getElementTypeOrSelf(getRhs()), result.getElementType()})
+    if (!type.isF32())
+      return emitOpError() << "expects f32 only, but found " << type << "  [R2]";
+  return success();
+}

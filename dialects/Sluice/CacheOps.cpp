@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "dialects/Sluice/DimCheck.h"
+#include "dialects/Sluice/Sluice.h"
+
+using namespace mlir;
+using namespace sluice;
+
+void CacheAppendOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  if (getResult())
+    return; // tensor form: a new value
+  for (OpOperand &operand : getOperation()->getOpOperands()) {
+    if (isa<MemRefType>(operand.get().getType()))
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    else if (isa<PagesType>(operand.get().getType()))
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  }
+}
+
+LogicalResult CacheAppendOp::verify() {
+  if (getResult() && getResult().getType() != getPages().getType())
+    return emitOpError() << "expects a result of the pages' type " << getPages().getType() << ", but found "
+                         << getResult().getType() << "  [R3]";
+  bool buffers = isa<MemRefType>(getKey().getType());
+  if (buffers == static_cast<bool>(getResult()))
+    return emitOpError() << "expects " << (buffers ? "no result in buffer form" : "the new pages as result in tensor form")
+                         << "  [R3]";
+  if (!getElementTypeOrSelf(getKey()).isF32() || !getElementTypeOrSelf(getValue()).isF32())
+    return emitOpError() << "expects keys and values of f32, but found " << getElementTypeOrSelf(getKey()) << " and "
+                         << getElementTypeOrSelf(getValue()) << "  [R2]";
+  return success();
+}
+
+LogicalResult CacheAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kv = symbols.lookupNearestSymbolFrom<KVOp>(*this, getPages().getType().getSymbol());
+  if (!kv)
+    return emitOpError() << "expects 'pages' to name a sluice.kv, but there is no '"
+                         << getPages().getType().getSymbol().getValue() << "'  [R3]";
+  return DimCheck(*this)
+      .shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
+      .shape(getValue().getType(), "value", {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
+      .size(kv.getHeads(), "pages", {'G', "kv heads"})
+      .size(kv.getKey(), "pages", {'D', "head size"})
+      .size(kv.getValue(), "pages", {'E', "value size"})
+      .result();
+}
+
+LogicalResult CachePackOp::verify() {
+  if (failed(DimCheck(*this)
+                 .shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
+                 .shape(getValue().getType(), "value", {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
+                 .result()))
+    return failure();
+  if (!getElementTypeOrSelf(getKey()).isF32() || !getElementTypeOrSelf(getValue()).isF32() ||
+      !getElementTypeOrSelf(getInto()).isInteger(8))
+    return emitOpError() << "expects keys and values of f32 and bytes to write into, but found "
+                         << getElementTypeOrSelf(getKey()) << ", " << getElementTypeOrSelf(getValue()) << " and "
+                         << getElementTypeOrSelf(getInto()) << "  [R2]";
+  return success();
+}

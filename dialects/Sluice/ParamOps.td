@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// param: weights as symbols, used whole or one layer at a time.
+
+#ifndef SLUICE_PARAM_OPS_TD
+#define SLUICE_PARAM_OPS_TD
+
+include "dialects/Sluice/SluiceAttrs.td"
+include "dialects/Sluice/SluiceTypes.td"
+
+def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
+  let summary = "declares a weight by name, shape and source";
+  let description = [{
+    **Computes** nothing: it names immutable data. The text never holds weights.
+
+    `sources` are names of tensors in the checkpoint. With `stack L` the param is L equal layers: `{}` in a source name
+    stands for the layer number and the type has a leading L. Several sources are joined along their first dimension, in
+    order; `source_rows` says how many rows each contributes.
+
+    `role` says what the param is to the layer that uses it; generated weights depend on it (docs/Contracts.md, section 5).
+    `layout` is written by `place-choose-layouts`.
+
+    **Rules**
+    - (R1) There is at least one source, and as many `source_rows` as sources.
+    - (R2) `stack` is positive and equals the leading dimension; without it the type has no layer dimension.
+    - (R3) `source_rows` are positive and add up to the first dimension (after L).
+    - (R4) The shape is static and no dimension is zero.
+    - (R5) With `stack`, every source name has exactly one `{}`; without it, none.
+    - (R6) `layout = panel` needs two dimensions (after L).
+
+    **Example**
+    ```mlir
+    sluice.param @qkv stack 24 role weight : tensor<24x1152x896xbf16>
+      from ["model.layers.{}.self_attn.q_proj.weight", "model.layers.{}.self_attn.k_proj.weight",
+            "model.layers.{}.self_attn.v_proj.weight"] rows [896, 128, 128]
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$stack, Sluice_RoleAttr:$role,
+                       TypeAttrOf<Sluice_Weight>:$type, StrArrayAttr:$sources, DenseI64ArrayAttr:$source_rows,
+                       OptionalAttr<Sluice_LayoutAttr>:$layout);
+  let assemblyFormat = [{
+    $sym_name (`stack` $stack^)? `role` custom<Word>($role) (`layout` custom<OptionalWord>($layout)^)? `:` $type
+    `from` $sources `rows` $source_rows attr-dict
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
+    /// The type of one layer (of the whole param when it is not stacked).
+    ::mlir::RankedTensorType getLayerType();
+  }];
+  let hasVerifier = 1;
+}
+
+def Sluice_ParamUseOp : Sluice_Op<"param.use", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "reads a weight, or one layer of a stacked weight";
+  let description = [{
+    **Computes** the value of `param`, or of its layer `layer`.
+
+    **Rules**
+    - (R1) `param` names a `sluice.param`.
+    - (R2) A stacked param has a layer number, another has none.
+    - (R3) The result type is the param's, without L.
+
+    **Edges**  A layer number outside [0, L) is undefined; the importer writes loops over exactly L.
+
+    **Example**
+    ```mlir
+    %w = sluice.param.use @qkv[%l] : tensor<1152x896xbf16>
+    %e = sluice.param.use @embed : tensor<151936x896xbf16>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$param, Optional<Index>:$layer);
+  let results = (outs Sluice_Weight:$result);
+  let assemblyFormat = "$param (`[` $layer^ `]`)? attr-dict `:` type($result)";
+}
+
+def Sluice_KVOp : Sluice_Op<"kv", [Symbol]> {
+  let summary = "declares what a page of remembered keys and values is";
+  let description = [{
+    **Computes** nothing: it declares a memory. A page holds `page` slots of every layer and kv head; a slot is one key of
+    `key` and one value of `value` numbers of type `element`.
+
+    **Rules**
+    - (R1) `layers`, `heads`, `key` and `value` are positive.
+    - (R2) `page` is a positive multiple of 16 (one KV tile).
+    - (R3) `element` is f32 or bf16.
+
+    **Example**
+    ```mlir
+    sluice.kv @kv layers 24 heads 2 key 64 value 64 page 16 : bf16
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$layers, I64Attr:$heads, I64Attr:$key, I64Attr:$value,
+                       I64Attr:$page, TypeAttr:$element);
+  let assemblyFormat = [{
+    $sym_name `layers` $layers `heads` $heads `key` $key `value` $value `page` $page `:` $element attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // SLUICE_PARAM_OPS_TD

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The one header of the `sluice` dialect.
+
+#ifndef SLUICE_DIALECTS_SLUICE_H
+#define SLUICE_DIALECTS_SLUICE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/Sluice/SluiceDialect.h.inc"
+#include "dialects/Sluice/SluiceEnums.h.inc"
+
+namespace sluice {
+/// (R0): the op is wholly in tensor form or wholly in buffer form (see ComputeOpInterface).
+llvm::LogicalResult verifyForm(mlir::Operation *op);
+/// Effects of a compute op: none in tensor form; in buffer form it reads its memrefs and writes its destinations.
+void addFormEffects(
+    mlir::Operation *op,
+    llvm::SmallVectorImpl<mlir::SideEffects::EffectInstance<mlir::MemoryEffects::Effect>> &effects);
+} // namespace sluice
+
+#include "dialects/Sluice/SluiceAttrInterfaces.h.inc"
+#include "dialects/Sluice/SluiceOpInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/Sluice/SluiceAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/Sluice/SluiceTypes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/Sluice/SluiceOps.h.inc"
+
+namespace sluice {
+/// The type of output `index` of a compute op: its result's in tensor form, its destination's in buffer form.
+mlir::ShapedType outputType(mlir::Operation *op, unsigned index = 0);
+/// The param that `weight` (a value of `sluice.param.use`) reads; null when it is something else.
+ParamOp paramOf(mlir::Value weight);
+} // namespace sluice
+
+#endif // SLUICE_DIALECTS_SLUICE_H

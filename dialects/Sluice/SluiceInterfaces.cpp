@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What all compute ops have in common: their two forms, and the effects that follow from them.
+
+#include "dialects/Sluice/Sluice.h"
+
+using namespace mlir;
+
+#include "dialects/Sluice/SluiceAttrInterfaces.cpp.inc"
+#include "dialects/Sluice/SluiceOpInterfaces.cpp.inc"
+
+LogicalResult sluice::verifyForm(Operation *op) {
+  auto compute = cast<ComputeOpInterface>(op);
+  unsigned outputs = compute.getOutputCount();
+  if (compute.isBufferForm()) {
+    if (op->getNumResults() != 0)
+      return op->emitOpError() << "expects no result in buffer form, but has " << op->getNumResults() << "  [R0]";
+    if (compute.getDestinations().size() != outputs)
+      return op->emitOpError() << "expects " << outputs << (outputs == 1 ? " destination" : " destinations")
+                               << " after 'into', but has " << compute.getDestinations().size() << "  [R0]";
+    return success();
+  }
+  if (op->getNumResults() != outputs)
+    return op->emitOpError() << "expects " << outputs << (outputs == 1 ? " result" : " results")
+                             << " in tensor form (or 'into' with memrefs), but has " << op->getNumResults() << "  [R0]";
+  for (Value operand : op->getOperands())
+    if (isa<MemRefType>(operand.getType()))
+      return op->emitOpError() << "expects tensors only in tensor form, but an operand is a "
+                               << operand.getType() << "; name the destination with 'into'  [R0]";
+  return success();
+}
+
+void sluice::addFormEffects(
+    Operation *op, SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  auto compute = cast<ComputeOpInterface>(op);
+  auto destinations = compute.getDestinations();
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType, PagesType>(operand.get().getType()))
+      continue;
+    unsigned number = operand.getOperandNumber();
+    bool isDestination = !destinations.empty() && number >= destinations.getBeginOperandIndex() &&
+                         number < destinations.getBeginOperandIndex() + destinations.size();
+    if (isDestination)
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
+}
+
+ShapedType sluice::outputType(Operation *op, unsigned index) {
+  auto compute = cast<ComputeOpInterface>(op);
+  if (compute.isBufferForm())
+    return cast<ShapedType>(compute.getDestinations()[index].getType());
+  return cast<ShapedType>(op->getResult(index).getType());
+}
