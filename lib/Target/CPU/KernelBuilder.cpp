@@ -4,10 +4,13 @@
 // KernelNumbers.cpp.
 #include "lib/Target/CPU/KernelBuilder.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <limits>
 
 using namespace mlir;
 using llvm::ArrayRef;
@@ -129,6 +132,35 @@ Val KernelBuilder::view(Val bytes, Idx byte, Type element, Idx count) {
                                     ValueRange{index(count)}));
 }
 
+Type KernelBuilder::pointerType() { return LLVM::LLVMPointerType::get(b.getContext()); }
+
+Val KernelBuilder::arrayAt(Val pointer, Type element) {
+  // The descriptor that the lowering of memref uses; the cast disappears when both sides have
+  // become LLVM types.
+  MLIRContext *context = b.getContext();
+  Type word = b.getI64Type(), pair = LLVM::LLVMArrayType::get(word, 1);
+  auto type =
+      LLVM::LLVMStructType::getLiteral(context, {pointerType(), pointerType(), word, pair, pair});
+  Value descriptor = LLVM::PoisonOp::create(b, loc, type);
+  auto set = [&](Value field, ArrayRef<int64_t> position) {
+    descriptor = LLVM::InsertValueOp::create(b, loc, descriptor, field, position);
+  };
+  set(pointer, {0});
+  set(pointer, {1});
+  set(LLVM::ConstantOp::create(b, loc, word, b.getI64IntegerAttr(0)), {2});
+  set(LLVM::ConstantOp::create(b, loc, word,
+                               b.getI64IntegerAttr(std::numeric_limits<int64_t>::max())),
+      {3, 0});
+  set(LLVM::ConstantOp::create(b, loc, word, b.getI64IntegerAttr(1)), {4, 0});
+  return val(UnrealizedConversionCastOp::create(b, loc, arrayOf(element), descriptor).getResult(0));
+}
+
+Val KernelBuilder::fieldAt(Val pointer, int64_t byte, Type type) {
+  Value address = LLVM::GEPOp::create(b, loc, pointerType(), b.getI8Type(), pointer,
+                                      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byte)});
+  return val(LLVM::LoadOp::create(b, loc, type, address));
+}
+
 Val KernelBuilder::scratch(Type element, int64_t count) {
   Value array =
       memref::AllocaOp::create(b, loc, MemRefType::get({count}, element), b.getI64IntegerAttr(64));
@@ -194,8 +226,7 @@ Val KernelBuilder::compare(Cmp predicate, Val lhs, Val rhs) {
 Val KernelBuilder::fma(Val x, Val y, Val acc) {
   match(x, y);
   match(x, acc);
-  if (x.lanes())
-    return val(vector::FMAOp::create(b, loc, x, y, acc));
+  // Not vector.fma: that becomes llvm.fmuladd, which may be split into two roundings.
   return val(math::FmaOp::create(b, loc, x, y, acc));
 }
 
@@ -262,6 +293,15 @@ KernelBuilder::forLoop(Idx lo, Idx hi, Idx step, ArrayRef<Val> init,
                                    scf::YieldOp::create(b, loc, unwrap(next));
                                  });
   return wrap(loop.getResults());
+}
+
+SmallVector<Val>
+KernelBuilder::reductionLoop(Idx lo, Idx hi, Idx step, ArrayRef<Val> init,
+                             llvm::function_ref<SmallVector<Val>(Val, ArrayRef<Val>)> body) {
+  assert(!init.empty() && "a reduction without sums");
+  SmallVector<Val> sums = forLoop(lo, hi, step, init, body);
+  Value(sums.front()).getDefiningOp()->setAttr(kReductionAttr, b.getUnitAttr());
+  return sums;
 }
 
 SmallVector<Val>
@@ -334,6 +374,7 @@ getOrCreateKernel(ModuleOp module, StringRef name, ArrayRef<Type> arguments, Arr
   Location loc = NameLoc::get(builder.getStringAttr(name));
   auto kernel = func::FuncOp::create(builder, loc, name, type);
   kernel.setPrivate();
+  kernel.setNoInline(true); // one copy, however many phases call it
   builder.setInsertionPointToStart(kernel.addEntryBlock());
   KernelBuilder k(builder, loc);
   SmallVector<Val> values;

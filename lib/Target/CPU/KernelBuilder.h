@@ -41,6 +41,9 @@ namespace sluice::cpu {
 /// f32 lanes of a vector, and outputs of a weight panel.
 inline constexpr int64_t kLanes = 16;
 
+/// Marks an scf.for whose sums are carried as iter_args; checkTargetStage() holds it to that.
+inline constexpr llvm::StringLiteral kReductionAttr = "cpu.reduction";
+
 class KernelBuilder;
 
 /// An SSA value that knows its builder, so that it can have operators. Copied freely; empty when
@@ -137,6 +140,12 @@ public:
   /// A 1-D memref of |count| elements of |element| that starts |byte| bytes into |bytes|
   /// (memref<?xi8>).
   Val view(Val bytes, Idx byte, mlir::Type element, Idx count);
+  /// The memory at |pointer| (!llvm.ptr) as memref<?x|element|>, and the |type| (integer, float or
+  /// !llvm.ptr) found |byte| bytes into it: how entry functions open a call record. Sizes are
+  /// unknown there; the memref's is not to be asked for.
+  Val arrayAt(Val pointer, mlir::Type element);
+  Val fieldAt(Val pointer, int64_t byte, mlir::Type type);
+  mlir::Type pointerType();
   /// A fixed scratch array on the stack. Only at the top of a kernel: one in a loop fails the
   /// compile (CheckKernels).
   Val scratch(mlir::Type element, int64_t count);
@@ -215,6 +224,11 @@ public:
   llvm::SmallVector<Val>
   forLoop(Idx lo, Idx hi, Idx step, llvm::ArrayRef<Val> init,
           llvm::function_ref<llvm::SmallVector<Val>(Val i, llvm::ArrayRef<Val> carried)> body);
+  /// A loop whose carried values are the sums of a reduction: |body| must not write memory (checked
+  /// before emission).
+  llvm::SmallVector<Val> reductionLoop(
+      Idx lo, Idx hi, Idx step, llvm::ArrayRef<Val> init,
+      llvm::function_ref<llvm::SmallVector<Val>(Val i, llvm::ArrayRef<Val> carried)> body);
   /// while (condition(carried)) carried = body(carried).
   llvm::SmallVector<Val>
   whileLoop(llvm::ArrayRef<Val> init,
