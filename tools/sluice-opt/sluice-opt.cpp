@@ -1,14 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sluice-opt: one pass at a time, as mlir-opt.
+// sluice-opt: reads MLIR of any stage, runs the passes that the flags name, prints the result. For tests and for looking
+// at one pass at a time; `sluicec` runs them all.
+//
+// --sluice-debug=NAME[,NAME] prints what passes with that DEBUG_TYPE log. Upstream's --debug-only is not in the packaged
+// libraries, but what it switches is.
 
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "sluice/InitAll.h"
+#include "llvm/Support/Debug.h"
+
+static llvm::cl::list<std::string>
+    debugTypes("sluice-debug", llvm::cl::CommaSeparated, llvm::cl::value_desc("name"),
+               llvm::cl::desc("print what the passes of these names log"),
+               llvm::cl::callback([](const std::string &) { llvm::DebugFlag = true; }));
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   sluice::registerAllDialects(registry);
   mlir::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Sluice optimizer driver\n", registry));
+
+  auto [input, output] =
+      mlir::registerAndParseCLIOptions(argc, argv, "sluice-opt: one pass at a time\n", registry);
+  llvm::SmallVector<const char *> types;
+  for (const std::string &type : debugTypes)
+    types.push_back(type.c_str());
+  if (!types.empty())
+    llvm::setCurrentDebugTypes(types.data(), types.size());
+  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, input, output, registry));
 }
