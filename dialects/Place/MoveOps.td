@@ -48,4 +48,27 @@ def Place_AwaitOp : Place_Op<"await", [MemoryEffects<[MemRead, MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def Place_CopyOp : Place_Op<"copy"> {
+  let summary = "copies rows, widening them where the destination is wider";
+  let description = [{
+    **Computes** `into[r, ...] = from[r, ...]`. `place-bufferize` writes it where a value has to lie in two places (a result
+    that is also an argument, say) or in another element type than it arrives in.
+
+    **Rules**
+    - (R1) Both have the same shape.
+    - (R2) Both have the same element type, or `from` is bf16 or f16 and `into` is f32.
+
+    **Numerics**  Exact.
+
+    **Example**
+    ```mlir
+    place.copy %x into %result : memref<?x384xf32, strided<[400, 1]>>, memref<?x384xf32>
+    ```
+    **Lowers to**  cpu: row copy, `share rows` (or `seqs`, `asked`, as its rows are).
+  }];
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$from, Arg<AnyStridedMemRef, "", [MemWrite]>:$into);
+  let assemblyFormat = "$from `into` $into attr-dict `:` type($from) `,` type($into)";
+  let hasVerifier = 1;
+}
+
 #endif // PLACE_MOVE_OPS_TD

@@ -9,14 +9,14 @@ using namespace sluice::place;
 LogicalResult BufferOp::verify() {
   auto type = cast<MemRefType>(getResult().getType());
   auto [strides, offset] = type.getStridesAndOffset();
-  bool leading = type.getRank() > 0 && type.isDynamicDim(0) && type.getNumDynamicDims() == 1;
-  if (!leading || strides.back() != 1)
-    return emitOpError() << "expects a memref with a dynamic first dim only and unit inner stride, but has " << type
-                         << "  [R1]";
-  bool bytes = getExtent() == "bytes";
-  if (!bytes && getExtent() != "rows" && getExtent() != "seqs" && getExtent() != "asked")
-    return emitOpError() << "expects one of \"rows\", \"seqs\", \"asked\", \"bytes\", but found \"" << getExtent()
-                         << "\"  [R1]";
+  bool bytes = getExtent() == "bytes", fixed = getExtent() == "fixed";
+  if (!bytes && !fixed && getExtent() != "rows" && getExtent() != "seqs" && getExtent() != "asked")
+    return emitOpError() << "expects one of \"rows\", \"seqs\", \"asked\", \"bytes\", \"fixed\", but found \""
+                         << getExtent() << "\"  [R1]";
+  bool dims = type.getRank() > 0 && type.isDynamicDim(0) == !fixed && type.getNumDynamicDims() == (fixed ? 0 : 1);
+  if (!dims || strides.back() != 1)
+    return emitOpError() << "expects a memref with " << (fixed ? "a static shape" : "a dynamic first dim only")
+                         << " and unit inner stride, but has " << type << "  [R1]";
   if (bytes != type.getElementType().isInteger(8) || (bytes && type.getRank() != 1))
     return emitOpError() << "expects one dim of i8 with \"bytes\" and only there, but \"" << getExtent()
                          << "\" has the type " << type << "  [R2]";

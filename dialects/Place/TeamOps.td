@@ -11,10 +11,11 @@ def Place_BufferOp : Place_Op<"buffer", [Pure]> {
   let summary = "names a piece of the step's arena";
   let description = [{
     **Computes** a view of the arena at offset `at`, which `place-plan-memory` writes (absent before). The leading dimension
-    is dynamic: `rows` (R), `seqs` (S), `asked` (A) or `bytes` (the whole `size`, for scratch of i8).
+    is dynamic: `rows` (R), `seqs` (S), `asked` (A) or `bytes` (the whole `size`, for scratch of i8); or, with `fixed`, the
+    shape is static.
 
     **Rules**
-    - (R1) The type is a memref whose first dimension only is dynamic, with unit inner stride.
+    - (R1) The type is a memref whose first dimension only is dynamic (none with `fixed`), with unit inner stride.
     - (R2) `bytes` goes with one dimension of i8, and nothing else does.
 
     **Example**
