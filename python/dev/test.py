@@ -15,6 +15,8 @@ import xml.etree.ElementTree as xml
 from dataclasses import dataclass
 from pathlib import Path
 
+import status
+
 ROOT = Path(__file__).resolve().parents[2]
 LIT = "/usr/lib/llvm-22/bin/lit"
 
@@ -94,20 +96,31 @@ def run_lit(build, pattern, jobs, is_long, scratch):
     code = run(command)
     if not report.exists():
         # An empty run writes no report and counts as success.
-        return ([] if code == 0 else [Result("lit", "failed", f"exit code {code} and no report")]), []
+        return [] if code == 0 else [Result("lit", "failed", f"exit code {code} and no report")]
     tests = [test for test in json.loads(report.read_text())["tests"] if test["code"] != "EXCLUDED"]
     results = []
     for test in tests:
         status = LIT_STATUS.get(test["code"], "failed")
         detail = skip_reason(test["output"]) if status == "skipped" else ""
         results.append(Result(test["name"].split(" :: ", 1)[1], status, detail))
-    return results, tests
+    return results
+
+
+def run_status(report, write):
+    """docs/Status.md against what just ran: a test like any other."""
+    if write:
+        subprocess.run([sys.executable, status.__file__, str(report), "--write"], check=True)
+    stale = status.compare(report, ROOT / "test")
+    for line in stale:
+        print(f"docs/Status.md: {line}")
+    return Result("docs/Status.md", "failed" if stale else "passed", "stale; run ./dev docs" if stale else "")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev test", description=__doc__.splitlines()[0])
     parser.add_argument("filter", nargs="?", default="", help="regular expression on a test's path or name")
     parser.add_argument("--long", action="store_true", help="also the long tests")
+    parser.add_argument("--write-status", action="store_true", help="make docs/Status.md from what ran")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="build folder whose tests to run")
     arguments = parser.parse_args()
@@ -121,8 +134,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         results = run_ctest(arguments.build, pattern, arguments.jobs, scratch)
-        lit_results, _ = run_lit(arguments.build, pattern, arguments.jobs, arguments.long, scratch)
-        results += lit_results
+        results += run_lit(arguments.build, pattern, arguments.jobs, arguments.long, scratch)
+        if not pattern.pattern and arguments.build == ROOT / "build" and (scratch / "lit.json").exists():
+            results.append(run_status(scratch / "lit.json", arguments.write_status))
     if not results:
         say(f"dev test: no test matches '{arguments.filter}'")
         return 1
