@@ -194,7 +194,7 @@ public:
   /// Scalars or vectors; a scalar condition may choose between vectors.
   Val select(Val condition, Val yes, Val no);
   Val sqrt(Val value);
-  Val abs(Val value);
+  Val abs(Val value); ///< of floats
   Val neg(Val value);
   /// To the nearest integer, ties to even, as f32.
   Val roundEven(Val value);

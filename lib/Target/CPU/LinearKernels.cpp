@@ -194,7 +194,7 @@ void LinearEmitter::emitTile(int64_t rows, int64_t panels, const Block &block, V
 
   int64_t group = inPairs() ? 2 : 1;
   // Enough work per turn to hide the loop, few enough instructions to stay in the decoded cache.
-  int64_t turn = rows * panels >= 16 ? 4 : 8;
+  int64_t turn = rows * panels >= 16 ? group : 4 * group;
   Val whole = block.k + (block.kEnd - block.k) / turn * turn;
   auto stepsAt = [&](SmallVector<Val> &sums, Val kk, int64_t count) {
     for (int64_t more = 0; more < count; more += group)

@@ -12,11 +12,30 @@
 
 namespace sluice::cpu {
 
+/// e^x, within 1 ulp everywhere, denormal results included. exp(-inf) = +0, exp(inf) = inf, NaN
+/// stays NaN.
+Val exp(KernelBuilder &k, Val x);
+
+/// Within 2 ulp. tanh(+-0) = +-0, tanh(+-inf) = +-1, NaN stays NaN.
+Val tanh(KernelBuilder &k, Val x);
+
+/// Within 2 ulp. erf(+-0) = +-0, erf(+-inf) = +-1, NaN stays NaN.
+Val erf(KernelBuilder &k, Val x);
+
+/// 1 / (1 + e^-x).
+Val sigmoid(KernelBuilder &k, Val x);
+
+/// Sine and cosine of an angle in radians, |x| <= 2^20: each within 1e-7 of the true value of the
+/// f32 angle. Beyond that the error grows with the angle (no trap); NaN and infinities give NaN.
+std::pair<Val, Val> sinCos(KernelBuilder &k, Val x);
+
 enum class Activation { None, Relu, Silu, GeluErf, GeluTanh, Tanh, Sigmoid };
 
 llvm::StringRef stringify(Activation activation);
 
-/// |activation| of |x| (scalar or vector).
+/// |activation| of |x|. relu(NaN) = NaN. GeluErf is 0.5 x (1 + erf(x / sqrt 2)); GeluTanh is x / (1
+/// + e^-2u) with u = sqrt(2/pi) (x + 0.044715 x^3), which equals 0.5 x (1 + tanh u) and keeps small
+/// results; Silu is x / (1 + e^-x).
 Val activate(KernelBuilder &k, Activation activation, Val x);
 
 } // namespace sluice::cpu
