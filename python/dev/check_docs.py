@@ -15,8 +15,8 @@ FOLDERS = ("bench/", "cmake/", "dialects/", "docs/", "examples/", "include/", "l
            "tools/", ".ci/")
 
 
-def dev_verbs():
-    text = subprocess.run([str(ROOT / "dev"), "help"], capture_output=True, text=True, check=True).stdout
+def dev_verbs(root):
+    text = subprocess.run([str(root / "dev"), "help"], capture_output=True, text=True, check=True).stdout
     return set(re.findall(r"^  ([a-z]+)\b", text, re.MULTILINE))
 
 
@@ -36,28 +36,30 @@ def names_in(line):
 
 
 def main():
-    verbs = dev_verbs()
+    # Another folder than ours is a test's copy.
+    root = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else ROOT
+    verbs = dev_verbs(root)
     wrong = 0
-    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
-             *sorted((ROOT / "dialects").glob("**/README.md")), *sorted((ROOT / "runtime").glob("README.md"))]
+    files = [root / "README.md", root / "CONTRIBUTING.md", *sorted((root / "docs").glob("*.md")),
+             *sorted((root / "dialects").glob("**/README.md")), *sorted((root / "runtime").glob("README.md"))]
     for file in files:
         for number, line in enumerate(file.read_text().splitlines(), 1):
             for kind, name in names_in(line):
                 message = None
                 if kind == "link" and not (file.parent / name).exists():
                     message = f"link to '{name}', which does not exist"
-                elif kind == "path" and not (ROOT / name).exists():
+                elif kind == "path" and not (root / name).exists():
                     message = f"path '{name}' does not exist"
                 elif kind == "verb" and name not in verbs:
                     message = f"'./dev {name}' is not a verb of ./dev; './dev help' lists them"
-                elif kind == "tool" and not (ROOT / "tools" / name).is_dir():
+                elif kind == "tool" and not (root / "tools" / name).is_dir():
                     message = f"tool '{name}' does not exist in tools/"
                 if message:
-                    print(f"{file.relative_to(ROOT)}:{number}: {message}")
+                    print(f"{file.relative_to(root)}:{number}: {message}")
                     wrong += 1
-    readme = (ROOT / "README.md").read_text()
+    readme = (root / "README.md").read_text()
     command = re.search(r"^(\./dev test)\b", readme, re.MULTILINE)
-    if not command or command.group(1) not in (ROOT / ".ci/run").read_text():
+    if not command or command.group(1) not in (root / ".ci/run").read_text():
         print("README.md: its test command is not the one that .ci/run runs")
         wrong += 1
     return 4 if wrong else 0
