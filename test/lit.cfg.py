@@ -51,6 +51,14 @@ def python_has(module):
     return found.returncode == 0
 
 
+def targets():
+    """What sluice-check can run (`target-cpu` and so on)."""
+    tool = os.path.join(tools, "sluice-check")
+    if not os.path.exists(tool):
+        return []
+    return subprocess.run([tool, "--targets"], capture_output=True, text=True).stdout.split()
+
+
 flags = cpu_flags()
 features = config.available_features
 if {"avx2", "fma"} <= flags:
@@ -65,6 +73,7 @@ if shutil.which("ptxas") or os.path.exists("/usr/local/cuda/bin/ptxas"):
     features.add("ptxas")
 if python_has("torch") and python_has("transformers"):
     features.add("pytorch")
+features |= {f"target-{name}" for name in targets()}
 # The demo's weights are 90 MB and come from a package registry; see examples/minilm.
 if os.path.exists(os.path.join(config.sluice_build_root, "cache", "minilm", "verified")):
     features.add("minilm-weights")

@@ -26,11 +26,13 @@ LogicalResult ClampOp::verify() {
     return emitOpError() << "expects f32 or bf16, but found " << element << "  [R2]";
   for (Type other : {width.getElementType(), result.getElementType()})
     if (other != element)
-      return emitOpError() << "expects one element type, but found " << element << " and " << other << "  [R2]";
+      return emitOpError() << "expects one element type, but found " << element << " and " << other
+                           << "  [R2]";
   return success();
 }
 
-/// c(x, w), the one place where the folder states the formula (the oracle and the lowering have their own).
+/// c(x, w), the one place where the folder states the formula (the oracle and the lowering have
+/// their own).
 static APFloat clampValue(const APFloat &x, const APFloat &w, NanRule rule) {
   if (x.isNaN() || w.isNaN()) {
     if (rule == NanRule::Propagate)
@@ -50,9 +52,9 @@ LogicalResult ClampOp::fold(FoldAdaptor adaptor, SmallVectorImpl<OpFoldResult> &
   auto rows = dyn_cast_if_present<DenseFPElementsAttr>(adaptor.getRows());
   if (!rows) {
     // Channels that are open everywhere: clamp(x, inf) is x, unless a NaN x must become 0.
-    bool open = llvm::all_of(width.getValues<APFloat>(), [](const APFloat &w) { return w.isInfinity(); });
-    if (open && getNan() == NanRule::Propagate && getRows().getType() == getResult().getType())
-      {
+    bool open =
+        llvm::all_of(width.getValues<APFloat>(), [](const APFloat &w) { return w.isInfinity(); });
+    if (open && getNan() == NanRule::Propagate && getRows().getType() == getResult().getType()) {
       results.push_back(getRows());
       return success();
     }
@@ -74,7 +76,8 @@ LogicalResult ClampOp::fold(FoldAdaptor adaptor, SmallVectorImpl<OpFoldResult> &
 }
 
 namespace {
-/// clamp(clamp(x, w), w) is clamp(x, w) under either NaN rule: what the first lets pass, the second does too.
+/// clamp(clamp(x, w), w) is clamp(x, w) under either NaN rule: what the first lets pass, the second
+/// does too.
 struct DropRepeatedClamp : OpRewritePattern<ClampOp> {
   using OpRewritePattern::OpRewritePattern;
 

@@ -14,15 +14,26 @@ LogicalResult sluice::verifyForm(Operation *op) {
   unsigned outputs = compute.getOutputCount();
   if (compute.isBufferForm()) {
     if (op->getNumResults() != 0)
-      return op->emitOpError() << "expects no result in buffer form, but has " << op->getNumResults() << "  [R0]";
+      return op->emitOpError() << "expects no result in buffer form, but has "
+                               << op->getNumResults() << "  [R0]";
     if (compute.getDestinations().size() != outputs)
-      return op->emitOpError() << "expects " << outputs << (outputs == 1 ? " destination" : " destinations")
-                               << " after 'into', but has " << compute.getDestinations().size() << "  [R0]";
+      return op->emitOpError() << "expects " << outputs
+                               << (outputs == 1 ? " destination" : " destinations")
+                               << " after 'into', but has " << compute.getDestinations().size()
+                               << "  [R0]";
+    for (Value operand : op->getOperands()) {
+      auto tensor = dyn_cast<RankedTensorType>(operand.getType());
+      if (tensor && !tensor.hasStaticShape())
+        return op->emitOpError() << "expects memrefs in buffer form (weights apart, whose sizes "
+                                    "are static), but an operand is a "
+                                 << tensor << "  [R0]";
+    }
     return success();
   }
   if (op->getNumResults() != outputs)
     return op->emitOpError() << "expects " << outputs << (outputs == 1 ? " result" : " results")
-                             << " in tensor form (or 'into' with memrefs), but has " << op->getNumResults() << "  [R0]";
+                             << " in tensor form (or 'into' with memrefs), but has "
+                             << op->getNumResults() << "  [R0]";
   for (Value operand : op->getOperands())
     if (isa<MemRefType>(operand.getType()))
       return op->emitOpError() << "expects tensors only in tensor form, but an operand is a "
