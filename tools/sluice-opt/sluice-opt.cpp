@@ -9,6 +9,8 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "sluice/InitAll.h"
+#include "sluice/Place/Passes.h"
+#include "sluice/Tensor/Passes.h"
 #include "llvm/Support/Debug.h"
 
 static llvm::cl::list<std::string>
@@ -20,6 +22,8 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   sluice::registerAllDialects(registry);
   mlir::registerAllPasses();
+  sluice::tensor::registerTensorPasses();
+  sluice::place::registerPlacePasses();
 
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "sluice-opt: one pass at a time\n", registry);

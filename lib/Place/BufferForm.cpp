@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The buffer form of each op: its operands' memrefs, its destination, its phase. Views become views
+// of memory.
+
+#include "lib/Place/BufferTypes.h"
+#include "lib/Place/Bufferizer.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace sluice::place {
+namespace {
+
+/// What a phase is called: the weight that it reads, else the family.
+StringRef phaseName(Operation *op) {
+  if (auto linear = dyn_cast<LinearOp>(op))
+    if (auto use = linear.getWeight().getDefiningOp<ParamUseOp>())
+      return use.getParam();
+  return op->getName().stripDialect();
+}
+
+/// The operands that have to be weights of the model: a kernel reads them in the layout of a param.
+SmallVector<Value> weightOperands(Operation *op) {
+  SmallVector<Value> weights;
+  if (auto linear = dyn_cast<LinearOp>(op))
+    weights = {linear.getWeight(), linear.getBias()};
+  else if (auto norm = dyn_cast<NormOp>(op))
+    weights = {norm.getWeight(), norm.getBias()};
+  llvm::erase(weights, Value());
+  return weights;
+}
+
+/// The operands that may be weights as well as rows.
+bool mayBeWeight(Operation *op, Value operand) {
+  if (auto embed = dyn_cast<EmbedOp>(op))
+    return operand == embed.getTable();
+  if (auto clamp = dyn_cast<ClampOp>(op))
+    return operand == clamp.getWidth();
+  return llvm::is_contained(weightOperands(op), operand);
+}
+
+SmallVector<OpFoldResult> asMapped(ArrayRef<OpFoldResult> sizes,
+                                   const DenseMap<Value, Value> &mapped) {
+  return llvm::map_to_vector(sizes, [&](OpFoldResult size) -> OpFoldResult {
+    if (auto value = dyn_cast<Value>(size))
+      return mapped.lookup(value);
+    return size;
+  });
+}
+
+/// Memrefs are never longer than their rows: a slice takes all of them, or its items would not be
+/// those of the phase.
+bool takesAllRows(mlir::tensor::ExtractSliceOp slice) {
+  auto offset = getConstantIntValue(slice.getMixedOffsets()[0]);
+  auto size = slice.getMixedSizes()[0];
+  int64_t rows = slice.getSourceType().getDimSize(0);
+  if (offset != 0)
+    return false;
+  if (!ShapedType::isDynamic(rows))
+    return getConstantIntValue(size) == rows;
+  auto value = dyn_cast<Value>(size);
+  auto dim = value ? value.getDefiningOp<mlir::tensor::DimOp>() : nullptr;
+  return dim && dim.getConstantIndex() == 0;
+}
+} // namespace
+
+LogicalResult Bufferizer::emitView(Operation *op) {
+  Location loc = op->getLoc();
+  Value from = lookup(op->getOperand(0));
+  if (auto dim = dyn_cast<mlir::tensor::DimOp>(op)) {
+    if (isa<MemRefType>(from.getType()))
+      mapped[dim] = memref::DimOp::create(builder, loc, from, lookup(dim.getIndex()));
+    else
+      mapped[dim] = mlir::tensor::DimOp::create(builder, loc, from, lookup(dim.getIndex()));
+    return success();
+  }
+  auto source = dyn_cast<MemRefType>(from.getType());
+  if (!source)
+    return unsupported(op, "it views a weight");
+
+  if (auto slice = dyn_cast<mlir::tensor::ExtractSliceOp>(op)) {
+    if (!takesAllRows(slice))
+      return unsupported(op, "a slice has to take all rows");
+    auto offsets = asMapped(slice.getMixedOffsets(), mapped),
+         sizes = asMapped(slice.getMixedSizes(), mapped),
+         strides = asMapped(slice.getMixedStrides(), mapped);
+    auto type = memref::SubViewOp::inferRankReducedResultType(slice.getType().getShape(), source,
+                                                              offsets, sizes, strides);
+    mapped[slice] = memref::SubViewOp::create(builder, loc, cast<MemRefType>(type), from, offsets,
+                                              sizes, strides);
+    return success();
+  }
+  if (auto expand = dyn_cast<mlir::tensor::ExpandShapeOp>(op)) {
+    auto type = memref::ExpandShapeOp::computeExpandedType(source, expand.getType().getShape(),
+                                                           expand.getReassociationIndices());
+    if (failed(type))
+      return unsupported(op, "its rows are not contiguous");
+    mapped[expand] =
+        memref::ExpandShapeOp::create(builder, loc, *type, from, expand.getReassociationIndices(),
+                                      asMapped(expand.getMixedOutputShape(), mapped));
+    return success();
+  }
+  auto collapse = cast<mlir::tensor::CollapseShapeOp>(op);
+  auto groups = collapse.getReassociationIndices();
+  if (!memref::CollapseShapeOp::isGuaranteedCollapsible(source, groups))
+    return unsupported(op, "its rows are not contiguous");
+  mapped[collapse] = memref::CollapseShapeOp::create(builder, loc, from, groups);
+  return success();
+}
+
+/// bf16 rows for a linear layer that multiplies by fma are read widened; rows that lie in memory as
+/// bf16 (an argument, say) are widened once, into a buffer of their own.
+FailureOr<Value> Bufferizer::rowsForDot(LinearOp op) {
+  Value rows = lookup(op.getRows());
+  auto schedule = dyn_cast_or_null<PanelsAttr>(op.getScheduleAttr());
+  if (!isa<MemRefType>(rows.getType()))
+    return rows; // reported with the other weights in the wrong place
+  if (!getElementTypeOrSelf(rows).isBF16() || !schedule || schedule.getDot() != Dot::Fma)
+    return rows;
+  Extent extent = extents.of(op.getRows());
+  MemRefType type = bufferType(cast<RankedTensorType>(op.getRows().getType()), builder.getF32Type(),
+                               /*padded=*/true);
+  Value wide = makeBuffer(op.getLoc(), stringify(extent), bufferSize(type, extent), type);
+  if (failed(emitCopy(op, op.getRows(), wide)))
+    return failure();
+  return wide;
+}
+
+LogicalResult Bufferizer::emitCompute(ComputeOpInterface compute) {
+  Operation *op = compute;
+  for (Value weight : weightOperands(op))
+    if (!weight.getDefiningOp<ParamUseOp>())
+      return unsupported(op, "its weights have to be params of the model");
+
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    Value value = lookup(operand);
+    if (isa<RankedTensorType>(value.getType()) && !mayBeWeight(op, operand))
+      return unsupported(op, "it reads a param as if it were rows");
+    operands.push_back(value);
+  }
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    FailureOr<Value> rows = rowsForDot(linear);
+    if (failed(rows))
+      return failure();
+    operands[linear.getRowsMutable().getOperandNumber()] = *rows;
+  }
+  // `into` is the last group of operands.
+  for (Value result : op->getResults())
+    operands.push_back(destination(result));
+  NamedAttrList attributes(op->getAttrDictionary());
+  if (auto segments = op->getAttrOfType<DenseI32ArrayAttr>("operandSegmentSizes")) {
+    SmallVector<int32_t> sizes(segments.asArrayRef());
+    sizes.back() = op->getNumResults();
+    attributes.set("operandSegmentSizes", builder.getDenseI32ArrayAttr(sizes));
+  }
+
+  Share share = isa<LinearOp>(op) ? Share::Columns : rowShare(op->getResult(0));
+  emitPhase(op->getLoc(), phaseName(op), share, [&] {
+    OperationState state(op->getLoc(), op->getName());
+    state.addOperands(operands);
+    state.addAttributes(attributes.getAttrs());
+    builder.create(state);
+  });
+  return success();
+}
+
+LogicalResult Bufferizer::emitAttention(AttentionOp op) {
+  if (op.getPages()) {
+    Location loc = op.getLoc();
+    Value into = destination(op.getResult());
+    emitPhase(loc, "attention", Share::Heads, [&] {
+      AttentionOp::create(builder, loc, Type(), lookup(op.getQuery()), Value(), Value(),
+                          lookup(op.getPages()), lookup(op.getLayer()), Value(),
+                          lookup(op.getBatch()), into, op.getMask(), op.getScaleAttr(),
+                          IntegerAttr(), IntegerAttr(), op.getRoundAttr());
+    });
+    return success();
+  }
+  // Keys and values of this step are packed into tiles: then it is the same kernel, with the same
+  // bits.
+  auto key = cast<RankedTensorType>(op.getKey().getType()),
+       value = cast<RankedTensorType>(op.getValue().getType());
+  if (!key.getElementType().isF32())
+    return unsupported(op, "keys and values have to be f32");
+  if (!isa<MemRefType>(lookup(op.getKey()).getType()) ||
+      !isa<MemRefType>(lookup(op.getValue()).getType()))
+    return unsupported(op, "it reads a param as if it were rows");
+  Location loc = op.getLoc();
+  int64_t heads = key.getDimSize(1);
+  Value tiles = makeBuffer(loc, "bytes",
+                           tilesSize(builder.getContext(), key.getElementType(), heads,
+                                     key.getDimSize(2), value.getDimSize(2)),
+                           MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
+  emitPhase(loc, "pack", Share::Rows, [&] {
+    CachePackOp::create(builder, loc, lookup(op.getKey()), lookup(op.getValue()),
+                        lookup(op.getBatch()), tiles);
+  });
+  Value into = destination(op.getResult());
+  emitPhase(loc, "attention", Share::Heads, [&] {
+    AttentionOp::create(builder, loc, Type(), lookup(op.getQuery()), Value(), Value(), Value(),
+                        Value(), tiles, lookup(op.getBatch()), into, op.getMask(),
+                        op.getScaleAttr(), builder.getI64IntegerAttr(heads),
+                        builder.getI64IntegerAttr(value.getDimSize(2)), op.getRoundAttr());
+  });
+  return success();
+}
+
+LogicalResult Bufferizer::emitAdd(arith::AddFOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  if (type.getRank() != 2 || !type.getElementType().isF32())
+    return unsupported(op, "sums of tensors have to be f32 and have two dims");
+  Value lhs = lookup(op.getLhs()), rhs = lookup(op.getRhs());
+  if (!isa<MemRefType>(lhs.getType()) || !isa<MemRefType>(rhs.getType()))
+    return unsupported(op, "it reads a param as if it were rows");
+  Value into = destination(op.getResult());
+  emitPhase(op.getLoc(), "add", rowShare(op.getResult()),
+            [&] { AddOp::create(builder, op.getLoc(), Type(), lhs, rhs, into); });
+  return success();
+}
+
+void Bufferizer::emitAppend(CacheAppendOp op) {
+  mapped[op.getResult()] = lookup(op.getPages());
+  emitPhase(op.getLoc(), "append", Share::Rows, [&] {
+    CacheAppendOp::create(builder, op.getLoc(), Type(), lookup(op.getKey()), lookup(op.getValue()),
+                          lookup(op.getPages()), lookup(op.getLayer()), lookup(op.getBatch()));
+  });
+}
+
+LogicalResult Bufferizer::emitGather(GatherOp op) {
+  auto table = op.getTable().getDefiningOp<ParamUseOp>();
+  if (!table || table.getLayer())
+    return unsupported(op, "its table has to be a param that is not stacked");
+  int64_t token = tokens.size();
+  tokens[op.getResult()] = token;
+  Value into = destination(op.getResult());
+  emitPhase(op.getLoc(), "submit", Share::One, [&] {
+    SubmitOp::create(builder, op.getLoc(), table.getParamAttr(), lookup(op.getIds()), into,
+                     builder.getI64IntegerAttr(token), op.getHomeAttr());
+  });
+  return success();
+}
+
+void Bufferizer::emitAwait(::sluice::AwaitOp op) {
+  Value into = mapped[op.getResult()] = lookup(op.getFuture());
+  emitPhase(op.getLoc(), "await", Share::One, [&] {
+    place::AwaitOp::create(builder, op.getLoc(), tokens.lookup(op.getFuture()), into);
+  });
+}
+
+Value Bufferizer::makeConstant(arith::ConstantOp op) {
+  auto tensor = cast<RankedTensorType>(op.getType());
+  MemRefType type = MemRefType::get(tensor.getShape(), tensor.getElementType());
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(target);
+  auto global = memref::GlobalOp::create(
+      builder, op.getLoc(), "constant", builder.getStringAttr("private"), type,
+      cast<ElementsAttr>(op.getValue()), /*constant=*/true, builder.getI64IntegerAttr(kLineBytes));
+  symbols.insert(global);
+  builder.setInsertionPoint(team);
+  return memref::GetGlobalOp::create(builder, op.getLoc(), type, global.getSymName());
+}
+} // namespace sluice::place
