@@ -6,6 +6,7 @@ planted variant of the reference must be out of ten times the bound; then the gr
 model with generated weights must give the same bits as the one with the file.
 """
 
+import copy
 import shutil
 import sys
 from pathlib import Path
@@ -25,8 +26,8 @@ def write_checkpoint(case, model, folder):
     """What save_pretrained writes, with the files of a sentence encoder beside it."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(case.model, folder)
-    model.to(DTYPES[case.dtype]).save_pretrained(folder)
-    model.double()
+    # A copy: rounding a model to bf16 and back would round its rotary frequencies too.
+    copy.deepcopy(model).to(DTYPES[case.dtype]).save_pretrained(folder)
 
 
 def check_planted(case, found):

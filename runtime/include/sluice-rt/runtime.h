@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime.h: what a program calls to run a compiled model.
+ *
+ * How a program uses this (examples/hello.c is this list as code):
+ *
+ *   1. sluice_model_load("NAME.sluice", NULL, &model)       maps the artefact; a model may be
+ * shared by threads
+ *   2. sluice_session_create(model, &options, &session)     makes the workers, the arena and the
+ * page pool
+ *   3. sluice_sequence_create(session, &sequence)           decoders: one per conversation
+ *   4. fill a sluice_part_t per sequence: tokens, and how many of the last rows to give logits for
+ *   5. sluice_session_step(session, "step", parts, n, logits)      one step over the ragged batch
+ * of all parts
+ *   6. choose tokens (sluice_session_sample, or your own code), go to 4
+ *   7. sluice_sequence_drop, sluice_session_release, sluice_model_release
+ *
+ *   Encoders: no 3; 5 is sluice_session_encode. Anything else a model exports: sluice_session_call.
+ *
+ * Every call that can fail returns a sluice_status_t and leaves its outputs untouched on failure;
+ * the sentence that says what was expected, what was found and what to do is in
+ * sluice_last_error(). There is no global state but that thread-local sentence. The environment is
+ * not read. A step that succeeds allocates nothing, takes no lock and makes no system call (with
+ * one thread, or with spin = always).
+ */
+#ifndef SLUICE_RT_RUNTIME_H
+#define SLUICE_RT_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sluice-rt/kernel_abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SLUICE_API __attribute__((visibility("default")))
+
+/* The newest manifest this runtime reads ("sluice": N in manifest.json). */
+#define SLUICE_MANIFEST_VERSION 1
+/* Dimensions of a tensor, at most. */
+#define SLUICE_RANK_MAX 8
+
+/* ---- Status -------------------------------------------------------------------------- */
+
+/* Why a call failed. The list is closed: a new reason is a new major version. */
+typedef enum sluice_status {
+  SLUICE_STATUS_OK = 0,
+  SLUICE_STATUS_INVALID_ARGUMENT =
+      1, /* the call contradicts this header or the function's signature: fix the program */
+  SLUICE_STATUS_NOT_FOUND = 2, /* no such file, function, argument or sequence */
+  SLUICE_STATUS_BAD_ARTEFACT =
+      3, /* the artefact's files contradict each other or their format: compile again */
+  SLUICE_STATUS_TOO_NEW = 4, /* made for a newer runtime; the message names both versions */
+  SLUICE_STATUS_WRONG_TARGET =
+      5, /* built for another machine; the message names what this one lacks */
+  SLUICE_STATUS_OUT_OF_MEMORY = 6, /* the allocator or the system had no more */
+  SLUICE_STATUS_OUT_OF_PAGES =
+      7, /* the page pool is used up: drop or truncate sequences and repeat the same call */
+  SLUICE_STATUS_LIMIT = 8, /* past a limit of the model or of the session; the message names it */
+  SLUICE_STATUS_TRAP =
+      9, /* compiled code refused a value; the message has the line of the description */
+  SLUICE_STATUS_SYSTEM = 10, /* the operating system refused; the message has its reason */
+} sluice_status_t;
+
+/* The name of |status| without prefix, lower case ("out of pages"); never NULL. */
+SLUICE_API const char *sluice_status_name(sluice_status_t status);
+
+/* What the last failing call of this thread had to say: lower case, one sentence, "" before the
+ * first failure. Owned by the runtime, valid until the thread's next failing call. Successful calls
+ * leave it alone. */
+SLUICE_API const char *sluice_last_error(void);
+
+/* ---- What a program can plug in ------------------------------------------------------ */
+
+/* Where small and middle-sized memory comes from (bookkeeping, tables, file headers). Weights,
+ * pages and the arena are mapped from the system, because they must be aligned, lazily zeroed and
+ * possibly larger than memory. allocate() returns |size| bytes aligned to |alignment| (a power of
+ * two), or NULL; release() gets the same size back. Called during load, create and release, never
+ * during a step. Must be thread-safe if models are made from many threads. */
+typedef struct sluice_allocator {
+  void *self;
+  void *(*allocate)(void *self, size_t size, size_t alignment);
+  void (*release)(void *self, void *pointer, size_t size);
+} sluice_allocator_t;
+
+typedef enum sluice_log_level {
+  SLUICE_LOG_REMARK = 0,  /* what a curious user wants to know: sizes, choices */
+  SLUICE_LOG_WARNING = 1, /* works, but not as one would like */
+} sluice_log_level_t;
+
+/* Receives remarks, without newline. Called on the thread that calls the runtime; never during a
+ * step. */
+typedef struct sluice_log {
+  void *self;
+  void (*write)(void *self, sluice_log_level_t level, const char *message);
+} sluice_log_t;
+
+/* ---- Models -------------------------------------------------------------------------- */
+
+/* A loaded artefact with its weights. Immutable, so threads and sessions may share it. Must outlive
+ * its sessions. */
+typedef struct sluice_model sluice_model_t;
+
+/* All zero means: all defaults. */
+typedef struct sluice_model_options {
+  sluice_allocator_t allocator; /* allocate == NULL: malloc */
+  sluice_log_t log;             /* write == NULL: silence */
+  int32_t threads;              /* that make generated weights; 0: the cores this process may use */
+  bool metadata_only; /* read the manifest and nothing else: no code, no weights, any target;
+                         sessions are refused */
+  bool reserved[3];
+} sluice_model_options_t;
+
+typedef enum sluice_kind {
+  SLUICE_KIND_DECODER = 0, /* exports "step" (and "sample") over sequences with pages */
+  SLUICE_KIND_ENCODER = 1, /* exports "forward" (and "embed") over rows */
+  SLUICE_KIND_OP = 2,      /* exports anything; called by sluice_session_call */
+} sluice_kind_t;
+
+typedef enum sluice_dtype {
+  SLUICE_DTYPE_F32 = 0,
+  SLUICE_DTYPE_BF16 = 1,
+  SLUICE_DTYPE_F16 = 2,
+  SLUICE_DTYPE_I8 = 3,
+  SLUICE_DTYPE_U8 = 4,
+  SLUICE_DTYPE_I16 = 5,
+  SLUICE_DTYPE_I32 = 6,
+  SLUICE_DTYPE_I64 = 7,
+} sluice_dtype_t;
+
+/* Bytes of one element; 0 for a number that is no dtype. */
+SLUICE_API size_t sluice_dtype_bytes(sluice_dtype_t dtype);
+/* "f32", "bf16", ...; "?" for a number that is no dtype. */
+SLUICE_API const char *sluice_dtype_name(sluice_dtype_t dtype);
+
+/* A leading dimension whose size each call decides. */
+enum { SLUICE_DIM_ROWS = -1, SLUICE_DIM_SEQS = -2, SLUICE_DIM_ASKED = -3 };
+
+/* A bound that is not a number: none, or the number of rows of the call. */
+enum { SLUICE_BOUND_NONE = -1, SLUICE_BOUND_ROWS = -2 };
+
+/* One argument or result of an exported function. Owned by the model. */
+typedef struct sluice_arg_info {
+  const char *name;
+  bool output;
+  sluice_dtype_t dtype;
+  int32_t rank;                   /* 1 .. SLUICE_RANK_MAX */
+  int64_t shape[SLUICE_RANK_MAX]; /* [rank]; shape[0] may be a SLUICE_DIM_*; the others are sizes */
+  int64_t row_elements;           /* product of shape[1 ..] */
+  int64_t bound; /* integer inputs must be in [0, bound), checked before the call; or a
+                    SLUICE_BOUND_* */
+} sluice_arg_info_t;
+
+/* An exported function. Owned by the model. */
+typedef struct sluice_function_info {
+  const char *name;
+  const char *symbol;
+  int64_t arena_row, arena_seq, arena_fixed; /* bytes of scratch per row, per sequence, and once */
+  int32_t gathers;                           /* asynchronous gathers it may have under way */
+  int32_t arg_count;
+  const sluice_arg_info_t *args; /* [arg_count] arguments first, then results */
+} sluice_function_info_t;
+
+/* One kind of KV page. Owned by the model. */
+typedef struct sluice_kv_info {
+  const char *name;
+  int64_t layers, kv_heads, k, v; /* heads' sizes of keys and values */
+  sluice_dtype_t dtype;
+  int32_t page;       /* slots, that is tokens, of a page */
+  int64_t page_bytes; /* of one page, all layers and heads */
+} sluice_kv_info_t;
+
+/* One packed weight. Owned by the model. */
+typedef struct sluice_weight_info {
+  const char *name;
+  sluice_dtype_t dtype;
+  int32_t rank;
+  int64_t shape[SLUICE_RANK_MAX]; /* [rank] logical; the first is the stack if |stack| > 0 */
+  int64_t stack;                  /* blocks; 0: not stacked */
+  bool panel;                     /* packed in panels; else row-major */
+  bool generated;                 /* made from a seed at load; else mapped from the file */
+  int64_t bytes;                  /* packed, all blocks */
+  int64_t stride;                 /* packed, of one block */
+} sluice_weight_info_t;
+
+/* What a model can be asked; -1 where the description sets no limit. */
+typedef struct sluice_limits {
+  int64_t vocab;         /* token ids are below it */
+  int64_t max_positions; /* positions are below it */
+  int64_t max_seq;       /* tokens of one sequence, at most */
+  int64_t token_types;
+  int64_t embed_max_seq; /* tokens that "embed" takes per sequence, at most */
+} sluice_limits_t;
+
+/* Everything about a model that is not a list of its own. Owned by the model. */
+typedef struct sluice_model_info {
+  const char *path;
+  const char *name;
+  const char *compiler;
+  const char *triple;
+  const char *cpu;
+  const char *dot; /* "fma", "dpbf16": which chain linear layers follow */
+  sluice_kind_t kind;
+  sluice_limits_t limits;
+  int32_t function_count, weight_count, kv_count, eos_count;
+  const sluice_function_info_t *functions; /* [function_count] */
+  const sluice_weight_info_t *weights;     /* [weight_count] */
+  const sluice_kv_info_t *kv;              /* [kv_count] */
+  const int32_t *eos;                      /* [eos_count] ids that end a generation */
+  int64_t weight_bytes;                    /* of all weights, packed */
+} sluice_model_info_t;
+
+/* Loads the artefact directory at |path| and stores the model in |out_model|.
+ *
+ * Every byte but the compiled code's is checked; that code is trusted as a program is.
+ * weights.safetensors is mapped, not copied: it must stay in place and unchanged until
+ * sluice_model_release(). Weights that the manifest only seeds are made here. |options| may be
+ * NULL.
+ *
+ * NOT_FOUND      no artefact at |path|
+ * BAD_ARTEFACT   a member is missing, cut, or contradicts another; the message has file, line and
+ * column where there are TOO_NEW        needs a newer runtime WRONG_TARGET   built for another
+ * architecture, or for features that this machine lacks OUT_OF_MEMORY, SYSTEM */
+SLUICE_API sluice_status_t sluice_model_load(const char *path,
+                                             const sluice_model_options_t *options,
+                                             sluice_model_t **out_model);
+
+/* Frees |model| (NULL is fine). No session of it may be left. */
+SLUICE_API void sluice_model_release(sluice_model_t *model);
+
+/* What |model| is. Valid as long as the model. */
+SLUICE_API const sluice_model_info_t *sluice_model_info(const sluice_model_t *model);
+
+/* The function called |name|, or NULL (and no error message). */
+SLUICE_API const sluice_function_info_t *sluice_model_function(const sluice_model_t *model,
+                                                               const char *name);
+
+/* The memory of weight |index| in [0, weight_count), |bytes| long, read-only; NULL outside. For
+ * tools. */
+SLUICE_API const void *sluice_model_weight_data(const sluice_model_t *model, int32_t index);
+
+/* ---- Sessions ------------------------------------------------------------------------ */
+
+/* One team of workers with its scratch memory and page pool. One thread at a time. */
+typedef struct sluice_session sluice_session_t;
+
+/* What workers do while they wait for each other. */
+typedef enum sluice_spin {
+  SLUICE_SPIN_AUTO = 0,   /* spin some tens of microseconds, then sleep */
+  SLUICE_SPIN_ALWAYS = 1, /* never sleep, not even between steps: lowest latency, burns its cores */
+  SLUICE_SPIN_NEVER = 2,  /* sleep at once: for machines that others use too */
+} sluice_spin_t;
+
+/* All zero means: all defaults. */
+typedef struct sluice_session_options {
+  int32_t threads; /* workers, the calling thread included; 0: the cores this process may use */
+  sluice_spin_t spin;
+  int32_t max_rows;  /* rows of one step, at most; 0: 512 (or max_seqs, if that is more) */
+  int32_t max_seqs;  /* sequences of one step, at most; 0: 8 */
+  int32_t live_seqs; /* sequences alive at once, at most; 0: 2 * max_seqs */
+  int32_t reserved;
+  int64_t kv_pages; /* pages of the pool; 0: enough for max_seqs sequences of the model's max_seq */
+  uint64_t page_shuffle; /* not 0: seed of a random order in which pages are handed out (results do
+                            not depend on it) */
+  bool poison; /* fill the arena and pages that are handed out with NaN: finds reads of what nobody
+                  wrote */
+  bool reserved_flags[7];
+  const sluice_home_t
+      *home; /* serves asynchronous gathers; NULL: the runtime's own. Must outlive the session */
+} sluice_session_options_t;
+
+/* Makes a session of |model|. |options| may be NULL. Everything that steps need is allocated here.
+ *
+ * INVALID_ARGUMENT  a count is negative or absurd; the message says what is possible
+ * OUT_OF_MEMORY, SYSTEM (a thread could not be started) */
+SLUICE_API sluice_status_t sluice_session_create(const sluice_model_t *model,
+                                                 const sluice_session_options_t *options,
+                                                 sluice_session_t **out_session);
+
+/* Stops the workers and frees everything, sequences included. NULL is fine. */
+SLUICE_API void sluice_session_release(sluice_session_t *session);
+
+/* Counters since the session was made. */
+typedef struct sluice_stats {
+  int32_t threads;
+  int32_t max_rows, max_seqs, live_seqs; /* as the session has them, defaults filled in */
+  int64_t arena_bytes;                   /* scratch */
+  int64_t steps;                         /* calls of compiled functions that were begun */
+  int64_t region_entries;                /* parallel regions entered: one per step */
+  int64_t barriers;                      /* of those steps, the one that ends each step included */
+  int64_t parks;                         /* times that a thread of the team went to sleep */
+  int64_t pages, pages_free;             /* of the pool */
+  int64_t page_copies;                   /* pages copied because a shared one was appended to */
+  int64_t page_pool_bytes;
+} sluice_stats_t;
+
+SLUICE_API void sluice_session_stats(const sluice_session_t *session, sluice_stats_t *out_stats);
+
+/* ---- Homes of asynchronous gathers --------------------------------------------------- */
+
+/* A table whose rows can be fetched: in memory, or in a file that the program has mapped. */
+typedef struct sluice_home_table {
+  const void *data;
+  int64_t rows;
+  int64_t row_bytes; /* of a row; requests must ask for the same */
+  int64_t stride;    /* bytes from one row to the next, at least row_bytes */
+} sluice_home_table_t;
+
+/* Makes a home (see kernel_abi.h) with a thread of its own that copies rows out of |tables|
+ * [count]; table numbers are indices of it. The tables' data must outlive the home. submit and
+ * await allocate nothing; up to 64 requests may be under way. Sessions make one by themselves where
+ * the model gathers asynchronously; its tables are the model's weights. |allocator| may be NULL.
+ * INVALID_ARGUMENT, OUT_OF_MEMORY, SYSTEM. */
+SLUICE_API sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
+                                              const sluice_home_table_t *tables, int32_t count,
+                                              sluice_home_t **out_home);
+/* Stops the thread and frees |home| (made by sluice_home_create, or NULL). No request may be under
+ * way. */
+SLUICE_API void sluice_home_release(sluice_home_t *home);
+
+/* ---- Sequences ----------------------------------------------------------------------- */
+
+/* A sequence of tokens whose keys and values are in the session's pages. Belongs to one session; a
+ * number that was dropped is recognised and refused. */
+typedef uint64_t sluice_sequence_t;
+#define SLUICE_SEQUENCE_NONE ((sluice_sequence_t)0)
+
+/* Makes an empty sequence. LIMIT when live_seqs are alive; INVALID_ARGUMENT when the model has no
+ * pages. */
+SLUICE_API sluice_status_t sluice_sequence_create(sluice_session_t *session,
+                                                  sluice_sequence_t *out_sequence);
+
+/* Makes a sequence that continues where |sequence| is now. Pages are shared, and copied when either
+ * one appends to a page that is not full. NOT_FOUND when |sequence| is not alive; LIMIT as create.
+ */
+SLUICE_API sluice_status_t sluice_sequence_fork(sluice_session_t *session,
+                                                sluice_sequence_t sequence,
+                                                sluice_sequence_t *out_sequence);
+
+/* Forgets all tokens from |length| on and gives pages back. INVALID_ARGUMENT unless 0 <= length <=
+ * the length now. */
+SLUICE_API sluice_status_t sluice_sequence_truncate(sluice_session_t *session,
+                                                    sluice_sequence_t sequence, int64_t length);
+
+/* Ends |sequence| and gives its pages back. NOT_FOUND when it is not alive. */
+SLUICE_API sluice_status_t sluice_sequence_drop(sluice_session_t *session,
+                                                sluice_sequence_t sequence);
+
+/* Tokens in |sequence|, or -1 when it is not alive. */
+SLUICE_API int64_t sluice_sequence_length(const sluice_session_t *session,
+                                          sluice_sequence_t sequence);
+
+/* Copies up to |capacity| of the sequence's page numbers, in order of the tokens, to |out_pages|
+ * and returns how many the sequence has, or -1 when it is not alive. For tools and tests. */
+SLUICE_API int64_t sluice_sequence_pages(const sluice_session_t *session,
+                                         sluice_sequence_t sequence, int32_t *out_pages,
+                                         int64_t capacity);
+
+/* ---- Calls --------------------------------------------------------------------------- */
+
+/* The rows that one sequence has in one call. The runtime copies what it keeps; arrays are the
+ * caller's. */
+typedef struct sluice_part {
+  sluice_sequence_t
+      sequence;  /* where the model has pages, else SLUICE_SEQUENCE_NONE; at most once per call */
+  int32_t count; /* rows, at least 1 */
+  int32_t ask;   /* the last |ask| rows are asked for, 0 .. count; where the function takes "ask" */
+  const int32_t *tokens;      /* [count] ids; in sluice_session_call NULL */
+  const int32_t *positions;   /* [count], or NULL: the sequence's length, and so on upwards */
+  const int32_t *token_types; /* [count], or NULL: all 0; where the function takes "token_types" */
+} sluice_part_t;
+
+/* Runs the decoder function |function| (usually "step") once over all |parts| and appends their
+ * rows to their sequences. |out_logits| is [asked rows of all parts, in order][vocab] f32; NULL
+ * when nothing is asked.
+ *
+ * On failure no sequence has changed.
+ * INVALID_ARGUMENT  e.g. a token id outside the vocabulary, a sequence given twice
+ * NOT_FOUND         no such function or sequence
+ * LIMIT             more rows or sequences than the session has; a sequence past max_seq or
+ * max_positions OUT_OF_PAGES      drop something and repeat TRAP              compiled code met a
+ * value it must not use */
+SLUICE_API sluice_status_t sluice_session_step(sluice_session_t *session, const char *function,
+                                               const sluice_part_t *parts, int32_t part_count,
+                                               float *out_logits);
+
+/* Runs the encoder function |function| ("forward" or "embed") over all |parts| (sequence and ask
+ * unused). |out_values| is f32: [rows of all parts][width] or, for a function whose result is per
+ * sequence, [part_count][width]. Statuses as sluice_session_step. */
+SLUICE_API sluice_status_t sluice_session_encode(sluice_session_t *session, const char *function,
+                                                 const sluice_part_t *parts, int32_t part_count,
+                                                 float *out_values);
+
+/* Chooses one token per row of |logits| with the model's own function |function| (usually
+ * "sample"). |logits| [count][vocab]; |temperature| [count], 0 = the largest logit (the first, if
+ * there are several); |rng| [count] state, updated; |out_tokens| [count]. LIMIT when |count| is
+ * more than max_rows. */
+SLUICE_API sluice_status_t sluice_session_sample(sluice_session_t *session, const char *function,
+                                                 const float *logits, int32_t count,
+                                                 const float *temperature, int64_t *rng,
+                                                 int32_t *out_tokens);
+
+/* A tensor for sluice_session_call: dense, row-major, of the dtype and shape that the function
+ * says. */
+typedef struct sluice_arg {
+  const char *name;
+  void *data;   /* inputs are only read; may be NULL when the tensor is empty */
+  int64_t dim0; /* size of the leading dimension */
+} sluice_arg_t;
+
+/* Runs any exported function. |args| are matched by name, in any order, and must be complete;
+ * leading dimensions with the same letter must agree. |parts| says how rows are divided among
+ * sequences and where pages are; NULL for functions without pages: then all rows are one sequence
+ * (or one row each, if the function has a tensor per sequence). Statuses as sluice_session_step. */
+SLUICE_API sluice_status_t sluice_session_call(sluice_session_t *session, const char *function,
+                                               const sluice_part_t *parts, int32_t part_count,
+                                               const sluice_arg_t *args, int32_t arg_count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

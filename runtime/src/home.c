@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * home.c: the runtime's own home of asynchronous gathers: a helper thread that copies rows out of
+ * tables in memory or in mapped files. Requests stand in a ring of fixed size, so neither submit
+ * nor await allocates.
+ */
+#define _GNU_SOURCE 1
+#include "gate.h"
+#include "machine.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+enum { RING = 64, SPINS = 200 };
+
+typedef enum state { FREE, CLAIMED, READY, DONE } state_t;
+
+typedef struct request {
+  _Alignas(SLUICE_ALIGN) atomic_int state; /* state_t */
+  int32_t table;
+  int32_t result; /* sluice_trap_code_t */
+  const int32_t *ids;
+  int64_t count, row_bytes, dest_stride;
+  uint8_t *dest;
+} request_t;
+
+typedef struct service {
+  sluice_home_t home; /* first, so that a home is its service */
+  sluice_allocator_t allocator;
+  const sluice_home_table_t *tables; /* [table_count] own copy */
+  sluice_home_table_t *copy;
+  int32_t table_count;
+  atomic_bool stop;
+  pthread_t helper;
+  atomic_llong head;       /* next token */
+  sluice_gate_t submitted; /* moved when a request is ready, and to stop */
+  sluice_gate_t completed; /* moved when a request is done */
+  request_t ring[RING];
+} service_t;
+
+static int32_t serve(const service_t *service, const request_t *request) {
+  const sluice_home_table_t *table = &service->tables[request->table];
+  for (int64_t i = 0; i < request->count; ++i) {
+    int64_t row = request->ids[i];
+    if (row < 0 || row >= table->rows)
+      return SLUICE_TRAP_ID;
+    memcpy(request->dest + i * request->dest_stride,
+           (const uint8_t *)table->data + row * table->stride, (size_t)request->row_bytes);
+  }
+  return SLUICE_TRAP_NONE;
+}
+
+static void *helper_main(void *argument) {
+  service_t *service = argument;
+  for (int64_t token = 0;; ++token) {
+    request_t *request = &service->ring[token % RING];
+    for (;;) {
+      unsigned seen = atomic_load(&service->submitted.value);
+      if (atomic_load(&service->stop))
+        return NULL;
+      if (atomic_load_explicit(&request->state, memory_order_acquire) == READY)
+        break;
+      sluice_gate_wait(&service->submitted, seen, SPINS);
+    }
+    request->result = serve(service, request);
+    atomic_store_explicit(&request->state, DONE, memory_order_release);
+    sluice_gate_open(&service->completed);
+  }
+}
+
+static int64_t submit(void *self, int32_t table, const int32_t *ids, int64_t count,
+                      int64_t row_bytes, uint8_t *dest, int64_t dest_stride) {
+  service_t *service = self;
+  if (table < 0 || table >= service->table_count || count < 0 ||
+      row_bytes != service->tables[table].row_bytes)
+    return -1;
+  long long token = atomic_load(&service->head);
+  request_t *request;
+  do {
+    request = &service->ring[token % RING];
+    if (atomic_load_explicit(&request->state, memory_order_acquire) != FREE)
+      return -1;
+  } while (!atomic_compare_exchange_weak(&service->head, &token, token + 1));
+  request->table = table;
+  request->ids = ids;
+  request->count = count;
+  request->row_bytes = row_bytes;
+  request->dest = dest;
+  request->dest_stride = dest_stride;
+  atomic_store_explicit(&request->state, READY, memory_order_release);
+  sluice_gate_open(&service->submitted);
+  return token;
+}
+
+static int32_t await(void *self, int64_t token) {
+  service_t *service = self;
+  request_t *request = &service->ring[token % RING];
+  for (;;) {
+    unsigned seen = atomic_load(&service->completed.value);
+    if (atomic_load_explicit(&request->state, memory_order_acquire) == DONE)
+      break;
+    sluice_gate_wait(&service->completed, seen, SPINS);
+  }
+  int32_t result = request->result;
+  atomic_store_explicit(&request->state, FREE, memory_order_release);
+  return result;
+}
+
+sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
+                                   const sluice_home_table_t *tables, int32_t count,
+                                   sluice_home_t **out_home) {
+  sluice_allocator_t own =
+      sluice_allocator_or_default(allocator ? *allocator : (sluice_allocator_t){0});
+  service_t *service;
+  if (count < 0 || (count > 0 && !tables))
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "a home of %d tables, expected an array of 0 or more", count);
+  for (int32_t i = 0; i < count; ++i)
+    if (tables[i].rows < 0 || tables[i].row_bytes < 0 || tables[i].stride < tables[i].row_bytes ||
+        (tables[i].rows > 0 && !tables[i].data))
+      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                         "table %d of a home: expected rows, and a stride of at least a row", i);
+  SLUICE_TRY(sluice_allocate(&own, 1, sizeof *service, &service));
+  sluice_status_t status =
+      sluice_allocate(&own, (size_t)count, sizeof *service->copy, &service->copy);
+  if (status != SLUICE_STATUS_OK) {
+    sluice_free(&own, service, 1, sizeof *service);
+    return status;
+  }
+  if (count > 0)
+    memcpy(service->copy, tables, (size_t)count * sizeof *tables);
+  service->tables = service->copy;
+  service->table_count = count;
+  service->allocator = own;
+  service->home = (sluice_home_t){service, submit, await};
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  int error = pthread_create(&service->helper, NULL, helper_main, service);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  if (error != 0) {
+    sluice_free(&own, service->copy, (size_t)count, sizeof *service->copy);
+    sluice_free(&own, service, 1, sizeof *service);
+    return sluice_fail(SLUICE_STATUS_SYSTEM, "cannot start the thread of a home: %s",
+                       strerror(error));
+  }
+  *out_home = &service->home;
+  return SLUICE_STATUS_OK;
+}
+
+void sluice_home_release(sluice_home_t *home) {
+  if (!home)
+    return;
+  service_t *service = home->self;
+  atomic_store(&service->stop, true);
+  sluice_gate_open(&service->submitted);
+  pthread_join(service->helper, NULL);
+  sluice_allocator_t allocator = service->allocator;
+  sluice_free(&allocator, service->copy, (size_t)service->table_count, sizeof *service->copy);
+  sluice_free(&allocator, service, 1, sizeof *service);
+}
