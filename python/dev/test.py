@@ -59,14 +59,21 @@ def run_ctest(build, pattern, jobs, scratch):
             results.append(Result(case.get("name"), "passed"))
         elif skipped is not None or case.get("status") in ("notrun", "disabled"):
             reason = (skipped.get("message") if skipped is not None else None) or case.get("status")
-            output = (case.findtext("system-out") or "").strip().splitlines()
-            reasons = [line for line in output if "skip" in line.lower() and not line.startswith("[")]
-            results.append(Result(case.get("name"), "skipped", reasons[0] if reasons else reason))
+            results.append(Result(case.get("name"), "skipped", said_reason(case.findtext("system-out")) or reason))
         else:
             results.append(Result(case.get("name"), "failed"))
     # A test that ctest did not report did not run: that is a failure, not silence.
     missing = set(names) - {result.name for result in results}
     return results + [Result(name, "failed", "not reported by ctest") for name in sorted(missing)]
+
+
+def said_reason(output):
+    """What a test printed on why it skips: googletest's line after "file:line: Skipped", or a line that says so."""
+    lines = [line.strip() for line in (output or "").splitlines() if line.strip() and not line.startswith("[")]
+    for index, line in enumerate(lines):
+        if line.endswith(": Skipped") and index + 1 < len(lines):
+            return lines[index + 1]
+    return next((line for line in lines if line.lower().startswith("skip")), "")
 
 
 LIT_STATUS = {
