@@ -1,0 +1,45 @@
+//===- Families.cpp - the family files inside the compiler -----------------===//
+// SPDX-License-Identifier: Apache-2.0
+//
+// See Families.h.
+//
+//===----------------------------------------------------------------------===//
+#include "Families.h"
+#include "sluice/Model/ModelReader.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+
+namespace sluice::model {
+
+namespace {
+struct Family {
+  StringLiteral name;
+  StringLiteral text;
+};
+constexpr Family families[] = {
+#include "lib/Model/Families.inc"
+};
+} // namespace
+
+std::optional<StringRef> builtinFamilyText(StringRef name) {
+  for (const Family &family : families)
+    if (family.name == name)
+      return StringRef(family.text);
+  return std::nullopt;
+}
+
+ArrayRef<StringRef> builtinFamilies() {
+  static const std::vector<StringRef> names = [] {
+    std::vector<StringRef> all;
+    for (const Family &family : families)
+      if (family.name != "keys") // what all families share is not one
+        all.push_back(family.name);
+    llvm::sort(all);
+    return all;
+  }();
+  return names;
+}
+
+} // namespace sluice::model

@@ -1,0 +1,260 @@
+//===- Weights.cpp - the numbers behind params -----------------------------===//
+// SPDX-License-Identifier: Apache-2.0
+//
+// See Weights.h. Generated values are a function of seed, name and index alone, so any range can be
+// had without what comes before it, in any order, by any number of threads.
+//
+//===----------------------------------------------------------------------===//
+#include "sluice/Model/Weights.h"
+
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/Endian.h"
+#include <cmath>
+
+using namespace llvm;
+
+namespace sluice::model {
+
+//===----------------------------------------------------------------------===//
+// Number formats
+//===----------------------------------------------------------------------===//
+
+uint16_t toBF16(float value) {
+  uint32_t bits = bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) // NaN: keep its top bits, make it quiet
+    return uint16_t(bits >> 16) | 0x40;
+  return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+float fromBF16(uint16_t bits) { return bit_cast<float>(uint32_t(bits) << 16); }
+
+uint16_t toF16(float value) {
+  uint32_t bits = bit_cast<uint32_t>(value);
+  uint16_t sign = uint16_t((bits >> 16) & 0x8000);
+  uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000)
+    return sign | 0x7e00 | uint16_t((magnitude >> 13) & 0x1ff);
+  if (magnitude >= 0x477ff000) // 65520 and above round to infinity
+    return sign | 0x7c00;
+  if (magnitude < 0x38800000) {
+    // Below 2^-14 the result counts in units of 2^-24: adding 0.5 makes f32 round there.
+    float shifted = bit_cast<float>(magnitude) + 0.5f;
+    return sign | uint16_t(bit_cast<uint32_t>(shifted) - bit_cast<uint32_t>(0.5f));
+  }
+  uint32_t rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
+  return sign | uint16_t((rounded - 0x38000000) >> 13);
+}
+
+float fromF16(uint16_t bits) {
+  uint32_t sign = uint32_t(bits & 0x8000) << 16, magnitude = bits & 0x7fff;
+  if (magnitude >= 0x7c00)
+    return bit_cast<float>(sign | 0x7f800000 | ((magnitude & 0x3ff) << 13));
+  if (magnitude >= 0x400)
+    return bit_cast<float>(sign | ((magnitude << 13) + 0x38000000));
+  float small = float(magnitude) * 0x1p-24f;
+  return sign ? -small : small;
+}
+
+//===----------------------------------------------------------------------===//
+// Generated values
+//===----------------------------------------------------------------------===//
+
+static uint64_t mix(uint64_t z) {
+  z ^= z >> 30;
+  z *= 0xBF58476D1CE4E5B9ull;
+  z ^= z >> 27;
+  z *= 0x94D049BB133111EBull;
+  z ^= z >> 31;
+  return z;
+}
+
+void generateWeights(uint64_t seed, StringRef name, Role role, int64_t fanIn, int64_t first,
+                     MutableArrayRef<float> out) {
+  uint64_t hash = 0xCBF29CE484222325ull; // FNV-1a
+  for (char c : name)
+    hash = (hash ^ uint8_t(c)) * 0x100000001B3ull;
+  uint64_t base = mix(seed ^ hash);
+  float spread = role == Role::Weight || role == Role::Table
+                     ? float(std::sqrt(3.0) * 1.2 / std::sqrt(double(fanIn)))
+                     : 0.2f;
+  for (size_t i = 0; i != out.size(); ++i) {
+    uint64_t z = mix(base + (uint64_t(first) + i + 1) * 0x9E3779B97F4A7C15ull);
+    float u = float(z >> 40) * 0x1p-23f - 1.0f;
+    float scaled = u * spread;
+    out[i] = role == Role::Scale ? 1.0f + scaled : scaled;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The store
+//===----------------------------------------------------------------------===//
+
+int64_t WeightTensor::elements() const {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+std::unique_ptr<WeightStore> WeightStore::random(uint64_t seed) {
+  std::unique_ptr<WeightStore> store(new WeightStore());
+  store->randomSeed = seed;
+  return store;
+}
+
+std::unique_ptr<WeightStore> WeightStore::open(mlir::ModuleOp module, ProblemLog &log) {
+  if (auto seed = module->getAttrOfType<mlir::IntegerAttr>("sluice.random_seed"))
+    return random(uint64_t(seed.getInt()));
+  std::unique_ptr<WeightStore> store(new WeightStore());
+  if (auto directory = module->getAttrOfType<mlir::StringAttr>("sluice.weights")) {
+    store->checkpoint = Checkpoint::open(directory.getValue(), log);
+    if (!store->checkpoint)
+      return nullptr;
+  }
+  return store;
+}
+
+std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int64_t layer,
+                                                              ProblemLog &log) const {
+  std::vector<WeightTensor> all;
+  for (auto [attribute, rows] : zip(param.getSources(), param.getSourceRows())) {
+    StringRef pattern = cast<mlir::StringAttr>(attribute).getValue();
+    WeightTensor tensor;
+    size_t mark = pattern.find("{}");
+    tensor.name = mark == StringRef::npos
+                      ? pattern.str()
+                      : (pattern.substr(0, mark) + Twine(layer) + pattern.substr(mark + 2)).str();
+    append_range(tensor.shape, param.getLayerType().getShape());
+    tensor.shape.front() = rows;
+    tensor.role = param.getRole();
+    if (!randomSeed) {
+      tensor.view = checkpoint ? checkpoint->find(tensor.name) : nullptr;
+      StringRef where = checkpoint ? checkpoint->directory() : "the module";
+      if (!tensor.view) {
+        log.badInput(where, "expected tensor '" + tensor.name + "' of param '" +
+                                param.getSymName() + "', but there is none");
+        return std::nullopt;
+      }
+      DType dtype = tensor.view->dtype;
+      if (ArrayRef(tensor.view->shape) != ArrayRef(tensor.shape) ||
+          (dtype != DType::F32 && dtype != DType::BF16 && dtype != DType::F16)) {
+        log.badInput(where, "tensor '" + tensor.name + "': expected F32, BF16 or F16 of shape " +
+                                shapeText(tensor.shape) + ", but found " + dtypeName(dtype) + " " +
+                                shapeText(tensor.view->shape));
+        return std::nullopt;
+      }
+    }
+    all.push_back(std::move(tensor));
+  }
+  return all;
+}
+
+void WeightStore::read(const WeightTensor &tensor, int64_t first,
+                       MutableArrayRef<float> out) const {
+  assert(first >= 0 && first + int64_t(out.size()) <= tensor.elements());
+  if (!tensor.view) {
+    generateWeights(*randomSeed, tensor.name, tensor.role, tensor.shape.back(), first, out);
+    return;
+  }
+  const uint8_t *bytes = tensor.view->bytes.data();
+  switch (tensor.view->dtype) {
+  case DType::F32:
+    for (size_t i = 0; i != out.size(); ++i)
+      out[i] = bit_cast<float>(support::endian::read32le(bytes + 4 * (first + i)));
+    return;
+  case DType::BF16:
+    for (size_t i = 0; i != out.size(); ++i)
+      out[i] = fromBF16(support::endian::read16le(bytes + 2 * (first + i)));
+    return;
+  case DType::F16:
+    for (size_t i = 0; i != out.size(); ++i)
+      out[i] = fromF16(support::endian::read16le(bytes + 2 * (first + i)));
+    return;
+  default:
+    llvm_unreachable("sources() lets only these through");
+  }
+}
+
+void WeightStore::read(const WeightTensor &tensor, int64_t first, int64_t count, mlir::Type type,
+                       void *out) const {
+  // The same format on both sides is a copy, bit for bit (NaN payloads too).
+  bool isF32 = type.isF32(), isBF16 = type.isBF16();
+  assert((isF32 || isBF16 || type.isF16()) && "weights are f32, bf16 or f16");
+  if (tensor.view && tensor.view->dtype == (isF32    ? DType::F32
+                                            : isBF16 ? DType::BF16
+                                                     : DType::F16)) {
+    size_t size = isF32 ? 4 : 2;
+    memcpy(out, tensor.view->bytes.data() + first * size, count * size);
+    return;
+  }
+  if (isF32) {
+    read(tensor, first, MutableArrayRef(static_cast<float *>(out), count));
+    return;
+  }
+  float block[1024];
+  auto *narrow = static_cast<uint16_t *>(out);
+  for (int64_t done = 0; done < count;) {
+    int64_t now = std::min<int64_t>(count - done, std::size(block));
+    read(tensor, first + done, MutableArrayRef(block, now));
+    for (int64_t i = 0; i != now; ++i)
+      narrow[done + i] = isBF16 ? toBF16(block[i]) : toF16(block[i]);
+    done += now;
+  }
+}
+
+std::optional<std::vector<float>> WeightStore::layer(ParamOp param, int64_t layer,
+                                                     ProblemLog &log) const {
+  std::optional<std::vector<WeightTensor>> tensors = sources(param, layer, log);
+  if (!tensors)
+    return std::nullopt;
+  mlir::Type type = param.getTensorType().getElementType();
+  std::vector<float> all;
+  for (const WeightTensor &tensor : *tensors) {
+    size_t before = all.size();
+    all.resize(before + tensor.elements());
+    MutableArrayRef<float> mine = MutableArrayRef(all).drop_front(before);
+    read(tensor, 0, mine);
+    for (float &value : mine)
+      if (type.isBF16())
+        value = fromBF16(toBF16(value));
+      else if (type.isF16())
+        value = fromF16(toF16(value));
+  }
+  return all;
+}
+
+NonFinite scanNonFinite(const TensorView &tensor) {
+  NonFinite found;
+  const uint8_t *bytes = tensor.bytes.data();
+  auto scan = [&](size_t size, uint64_t exponent, auto readBits) {
+    for (size_t i = 0, e = tensor.bytes.size() / size; i != e; ++i) {
+      uint64_t bits = readBits(bytes + i * size);
+      if ((bits & exponent) != exponent)
+        continue;
+      // What is left below the sign and the exponent tells NaN from infinity.
+      uint64_t fraction = bits & ((exponent & -exponent) - 1);
+      ++(fraction ? found.nan : found.inf);
+      if (found.firstIndex < 0)
+        found.firstIndex = int64_t(i);
+    }
+  };
+  switch (tensor.dtype) {
+  case DType::F32:
+    scan(4, 0x7f800000, support::endian::read32le);
+    break;
+  case DType::BF16:
+    scan(2, 0x7f80, support::endian::read16le);
+    break;
+  case DType::F16:
+    scan(2, 0x7c00, support::endian::read16le);
+    break;
+  case DType::F64:
+    scan(8, 0x7ff0000000000000, support::endian::read64le);
+    break;
+  default: // integers are finite; formats of 8 bits and fewer are not weights yet
+    break;
+  }
+  return found;
+}
+
+} // namespace sluice::model
