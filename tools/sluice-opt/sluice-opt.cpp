@@ -11,6 +11,7 @@
 #include "sluice/InitAll.h"
 #include "sluice/Place/Passes.h"
 #include "sluice/Tensor/Passes.h"
+#include "sluice/Target/CPU/Passes.h"
 #include "llvm/Support/Debug.h"
 
 static llvm::cl::list<std::string>
@@ -21,9 +22,11 @@ static llvm::cl::list<std::string>
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   sluice::registerAllDialects(registry);
+  sluice::cpu::registerCPUKernels(registry);
   mlir::registerAllPasses();
   sluice::tensor::registerTensorPasses();
   sluice::place::registerPlacePasses();
+  sluice::cpu::registerTargetCPUPasses();
 
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "sluice-opt: one pass at a time\n", registry);

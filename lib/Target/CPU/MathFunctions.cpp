@@ -114,12 +114,16 @@ llvm::StringRef stringify(Activation activation) {
     return "none";
   case Activation::Relu:
     return "relu";
+  case Activation::Relu2:
+    return "relu2";
   case Activation::Silu:
     return "silu";
   case Activation::GeluErf:
     return "gelu_erf";
   case Activation::GeluTanh:
     return "gelu_tanh";
+  case Activation::QuickGelu:
+    return "quick_gelu";
   case Activation::Tanh:
     return "tanh";
   case Activation::Sigmoid:
@@ -128,19 +132,31 @@ llvm::StringRef stringify(Activation activation) {
   llvm_unreachable("covered switch");
 }
 
+/// |y|, which is f(x) for an f that goes to 0 on the left, with f(-inf) = 0 where the formula gives
+/// inf / inf or 0 * inf.
+static Val zeroAtMinusInfinity(KernelBuilder &k, Val x, Val y) {
+  Val bottom = k.constant(-std::numeric_limits<double>::infinity(), x.type());
+  return k.select(x == bottom, k.constant(0, x.type()), y);
+}
+
 Val activate(KernelBuilder &k, Activation activation, Val x) {
+  auto zero = [&] { return k.constant(0, x.type()); };
   switch (activation) {
   case Activation::None:
     return x;
   case Activation::Relu:
-    return k.select(x <= k.constant(0, x.type()), k.constant(0, x.type()), x);
+    return k.select(x <= zero(), zero(), x);
+  case Activation::Relu2:
+    return k.select(x <= zero(), zero(), x * x);
   case Activation::Silu:
-    return x / (exp(k, k.neg(x)) + 1.0f);
+    return zeroAtMinusInfinity(k, x, x / (exp(k, k.neg(x)) + 1.0f));
+  case Activation::QuickGelu:
+    return zeroAtMinusInfinity(k, x, x / (exp(k, x * -1.702f) + 1.0f));
   case Activation::GeluErf:
-    return (x * 0.5f) * (erf(k, x * 0x1.6a09e6p-1f) + 1.0f);
+    return zeroAtMinusInfinity(k, x, (x * 0.5f) * (erf(k, x * 0x1.6a09e6p-1f) + 1.0f));
   case Activation::GeluTanh: {
     Val inner = k.fma(x * x, k.constant(0.044715f, x.type()), k.constant(1, x.type())) * x;
-    return x / (exp(k, inner * (-2 * 0x1.988454p-1f)) + 1.0f);
+    return zeroAtMinusInfinity(k, x, x / (exp(k, inner * (-2 * 0x1.988454p-1f)) + 1.0f));
   }
   case Activation::Tanh:
     return tanh(k, x);

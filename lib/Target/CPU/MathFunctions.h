@@ -29,13 +29,14 @@ Val sigmoid(KernelBuilder &k, Val x);
 /// f32 angle. Beyond that the error grows with the angle (no trap); NaN and infinities give NaN.
 std::pair<Val, Val> sinCos(KernelBuilder &k, Val x);
 
-enum class Activation { None, Relu, Silu, GeluErf, GeluTanh, Tanh, Sigmoid };
+enum class Activation { None, Relu, Relu2, Silu, GeluErf, GeluTanh, QuickGelu, Tanh, Sigmoid };
 
 llvm::StringRef stringify(Activation activation);
 
 /// |activation| of |x|. relu(NaN) = NaN. GeluErf is 0.5 x (1 + erf(x / sqrt 2)); GeluTanh is x / (1
 /// + e^-2u) with u = sqrt(2/pi) (x + 0.044715 x^3), which equals 0.5 x (1 + tanh u) and keeps small
-/// results; Silu is x / (1 + e^-x).
+/// results; Silu is x / (1 + e^-x) and QuickGelu x / (1 +
+/// e^-1.702x). All four give +0 for -inf.
 Val activate(KernelBuilder &k, Activation activation, Val x);
 
 } // namespace sluice::cpu

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/Target/CPU/Kernels.h"
+#include "sluice/Target/CPU/Passes.h"
+
+namespace sluice::cpu {
+
+void registerCPUKernels(mlir::DialectRegistry &registry) {
+  registerActivationKernel(registry);
+  registerClampKernel(registry);
+  registerCopyKernels(registry);
+  registerEmbedKernel(registry);
+  registerLinearKernel(registry);
+  registerNormKernel(registry);
+  registerPoolKernel(registry);
+  registerRopeKernel(registry);
+}
+
+} // namespace sluice::cpu
