@@ -14,8 +14,9 @@ def main():
     tools.compile_model(case.model, artefact, case.random_weights())
     expected = case.expected()
     check_results(case, results(case, artefact), expected)
-    if "greedy" in expected and case.dtype == "f32":
-        check_greedy(case, artefact, expected["greedy"].tolist())
+    if case.greedy:
+        # Below f32 a choice may turn where two logits are close; the live run judges that.
+        check_greedy(case, artefact, expected["greedy"].tolist() if case.dtype == "f32" else None)
 
 
 if __name__ == "__main__":

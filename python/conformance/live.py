@@ -70,6 +70,7 @@ def main():
             tools.fail(f"{case.name}: only {len(set(expected))} distinct greedy tokens, expected {GREEDY_DISTINCT}", 5)
         check_greedy(case, artefact, expected)
     elif case.greedy:
+        check_greedy(case, artefact)
         check_close_choices(case, model, artefact)
 
     tools.compile_model(case.model, seeded, case.random_weights())
