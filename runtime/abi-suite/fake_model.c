@@ -105,6 +105,7 @@ void sluice_fn_step(sluice_call_t *call, int32_t me, int32_t workers) {
       uint64_t z = (history + (uint64_t)v) * 0xBF58476D1CE4E5B9u;
       logits[a * VOCAB + v] = (float)(z >> 40) * 0x1p-24f + bias[v];
     }
+    logits[a * VOCAB + REFUSED] = -1; // Never the largest.
   }
   call->barrier(call->team, me);
 }

@@ -17,24 +17,22 @@ sluice_status_t sluice_library_check_target(const sluice_manifest_t *m) {
     return sluice_fail(SLUICE_STATUS_WRONG_TARGET,
                        "%s: the artefact was built for %s, this machine is %s", m->file,
                        m->info.triple, arch);
-  const sluice_json_t *target = sluice_json_member(&m->doc, m->doc.nodes, "target");
-  const sluice_json_t *list = sluice_json_member(&m->doc, target, "features");
-  for (const sluice_json_t *f = sluice_json_first(&m->doc, list); f;
-       f = sluice_json_next(&m->doc, f)) {
-    const char *name = f->text[0] == '+' ? f->text + 1 : f->text;
-    sluice_has_t has = name[0] == '-' ? SLUICE_HAS : sluice_machine_feature(name);
+  for (int32_t i = 0; i < m->info.feature_count; ++i) {
+    const char *name = m->features[i];
+    if (name[0] == '-')
+      continue; // LLVM's way to say that the code does without it.
+    name += name[0] == '+';
+    sluice_has_t has = sluice_machine_feature(name);
     if (has == SLUICE_HAS_NOT)
       return sluice_fail(SLUICE_STATUS_WRONG_TARGET,
                          "%s: the artefact needs the processor feature %s, which this machine "
-                         "lacks: compile with a --cpu "
-                         "that it has",
+                         "lacks: compile with a --cpu that it has",
                          m->file, name);
     if (has == SLUICE_HAS_UNKNOWN)
-      return sluice_json_fail(&m->doc, f, SLUICE_STATUS_WRONG_TARGET,
-                              "this runtime does not know the processor feature \"%.40s\", so it "
-                              "cannot tell whether the "
-                              "machine has it",
-                              name);
+      return sluice_fail(SLUICE_STATUS_WRONG_TARGET,
+                         "%s: this runtime does not know the processor feature \"%.40s\", so it "
+                         "cannot tell whether the machine has it",
+                         m->file, name);
   }
   return SLUICE_STATUS_OK;
 }

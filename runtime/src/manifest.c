@@ -90,6 +90,22 @@ static sluice_status_t read_versions(sluice_manifest_t *m, const sluice_json_t *
   return SLUICE_STATUS_OK;
 }
 
+/* The array of strings |list|, as an array of the same length. */
+static sluice_status_t read_strings(sluice_manifest_t *m, const sluice_json_t *list,
+                                    const char *where, const char ***out, int32_t *out_count) {
+  const char **strings;
+  SLUICE_TRY(sluice_allocate(&m->allocator, list->count, sizeof *strings, &strings));
+  *out = strings;
+  for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
+       node = sluice_json_next(&m->doc, node)) {
+    if (node->type != SLUICE_JSON_STRING)
+      return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+                              "%s holds %s, expected strings", where, sluice_json_type_name(node));
+    strings[(*out_count)++] = node->text;
+  }
+  return SLUICE_STATUS_OK;
+}
+
 static sluice_status_t read_target(sluice_manifest_t *m, const sluice_json_t *root) {
   const sluice_json_t *target, *features;
   const char *kind;
@@ -103,13 +119,7 @@ static sluice_status_t read_target(sluice_manifest_t *m, const sluice_json_t *ro
     return sluice_json_fail(&m->doc, target, SLUICE_STATUS_WRONG_TARGET,
                             "the artefact is for the target \"%.40s\", this runtime runs \"cpu\"",
                             kind);
-  for (const sluice_json_t *f = sluice_json_first(&m->doc, features); f;
-       f = sluice_json_next(&m->doc, f))
-    if (f->type != SLUICE_JSON_STRING)
-      return sluice_json_fail(&m->doc, f, SLUICE_STATUS_BAD_ARTEFACT,
-                              "target.features holds %s, expected strings",
-                              sluice_json_type_name(f));
-  return SLUICE_STATUS_OK;
+  return read_strings(m, features, "target.features", &m->features, &m->info.feature_count);
 }
 
 static sluice_status_t read_limits(sluice_manifest_t *m, const sluice_json_t *root) {
@@ -214,15 +224,7 @@ static sluice_status_t read_locations(sluice_manifest_t *m, const sluice_json_t 
   if (!list)
     return SLUICE_STATUS_OK;
   SLUICE_TRY(sluice_field(m, root, "the manifest", "locations", SLUICE_JSON_ARRAY, &list));
-  SLUICE_TRY(sluice_allocate(&m->allocator, list->count, sizeof *m->locations, &m->locations));
-  for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
-       node = sluice_json_next(&m->doc, node)) {
-    if (node->type != SLUICE_JSON_STRING)
-      return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
-                              "locations holds %s, expected strings", sluice_json_type_name(node));
-    m->locations[m->location_count++] = node->text;
-  }
-  return SLUICE_STATUS_OK;
+  return read_strings(m, list, "locations", &m->locations, &m->location_count);
 }
 
 /* A path that stays inside the artefact: relative, no "..", no empty part. */
@@ -256,6 +258,7 @@ static sluice_status_t read_root(sluice_manifest_t *m) {
                             "kind is \"%.40s\", expected decoder, encoder or op", node->text);
   m->info.kind = (sluice_kind_t)kind;
   SLUICE_TRY(read_target(m, root));
+  m->info.features = m->features;
   SLUICE_TRY(sluice_field(m, root, "the manifest", "library", SLUICE_JSON_STRING, &node));
   m->library = node->text;
   if (!stays_inside(m->library))
@@ -311,6 +314,12 @@ void sluice_manifest_free(sluice_manifest_t *m) {
       sluice_free(a, m->kv, node->count, sizeof *m->kv);
     if (m->eos && (node = sluice_json_member(&m->doc, root, "eos")))
       sluice_free(a, m->eos, node->count, sizeof *m->eos);
+    if (m->features)
+      sluice_free(
+          a, m->features,
+          sluice_json_member(&m->doc, sluice_json_member(&m->doc, root, "target"), "features")
+              ->count,
+          sizeof *m->features);
     if (m->locations && (node = sluice_json_member(&m->doc, root, "locations")))
       sluice_free(a, m->locations, node->count, sizeof *m->locations);
     sluice_free(a, m->functions, (size_t)m->info.function_count, sizeof *m->functions);

@@ -53,6 +53,7 @@ typedef struct sluice_manifest {
   int32_t source_total;
   sluice_kv_info_t *kv;
   int32_t *eos;
+  const char **features;
   const char **locations;
   int32_t location_count;
 } sluice_manifest_t;

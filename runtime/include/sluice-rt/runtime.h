@@ -203,6 +203,8 @@ typedef struct sluice_model_info {
   const char *triple;
   const char *cpu;
   const char *dot; /* "fma", "dpbf16": which chain linear layers follow */
+  int32_t feature_count;
+  const char *const *features; /* [feature_count] of the processor, that the code needs */
   sluice_kind_t kind;
   sluice_limits_t limits;
   int32_t function_count, weight_count, kv_count, eos_count;

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * main.c: sluice-run: loads an artefact and runs one command on it.
+ */
+#define _GNU_SOURCE 1
+#include "commands.h"
+#include "output.h"
+#include "report.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Interrupted: whatever was half-written goes away. Only calls that are safe in a handler. */
+static void interrupted(int signal) {
+  (void)signal;
+  output_abandon();
+  _exit(EXIT_INTERRUPTED);
+}
+
+/* A closed stdin, stdout or stderr must not become the number of a file that is opened later.
+ * Writing to such a stdout fails, as it should. */
+static void hold_standard_files(void) {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0)
+      _exit(EXIT_RUN_TIME);
+}
+
+static void write_log(void *self, sluice_log_level_t level, const char *message) {
+  (void)self;
+  fprintf(stderr, "sluice-run: %s: %s\n", level == SLUICE_LOG_WARNING ? "warning" : "remark",
+          message);
+}
+
+int main(int argc, char **argv) {
+  hold_standard_files();
+  signal(SIGPIPE, SIG_IGN);
+  struct sigaction action = {.sa_handler = interrupted};
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+  options_t options;
+  bool done;
+  int code = options_parse(argc, argv, &options, &done);
+  if (done)
+    return code;
+  sluice_model_options_t model_options = {.log = {NULL, write_log},
+                                          .threads = (int32_t)options.threads,
+                                          .metadata_only = options.command == COMMAND_INSPECT};
+  sluice_model_t *model = NULL;
+  TRY_STATUS(sluice_model_load(options.artefact, &model_options, &model));
+  switch (options.command) {
+  case COMMAND_RUN:
+    code = options.tokens ? command_generate(model, &options) : command_inputs(model, &options);
+    break;
+  case COMMAND_BENCH:
+    code = command_bench(model, &options);
+    break;
+  case COMMAND_INSPECT:
+    code = command_inspect(model, &options);
+    break;
+  }
+  code = report_finish(code);
+  sluice_model_release(model);
+  return code;
+}
