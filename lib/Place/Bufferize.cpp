@@ -34,6 +34,31 @@ LogicalResult Bufferizer::unsupported(Operation *op, const Twine &why) {
   return error;
 }
 
+/// What numbers of an integer argument may be: below the number of rows of the tables that it selects from. Those of this
+/// step's rows are as many as the batch has: "rows". Null when the argument selects nothing.
+static Attribute boundOf(BlockArgument argument) {
+  Builder builder(argument.getContext());
+  std::optional<int64_t> bound;
+  bool ofRows = false;
+  for (Operation *user : argument.getUsers()) {
+    Value table;
+    if (auto embed = dyn_cast<EmbedOp>(user); embed && embed.getIds() == argument)
+      table = embed.getTable();
+    else if (auto gather = dyn_cast<GatherOp>(user); gather && gather.getIds() == argument)
+      table = gather.getTable();
+    else
+      continue;
+    int64_t rows = cast<RankedTensorType>(table.getType()).getDimSize(0);
+    if (ShapedType::isDynamic(rows))
+      ofRows = true;
+    else
+      bound = std::min(bound.value_or(rows), rows);
+  }
+  if (bound)
+    return builder.getI64IntegerAttr(*bound);
+  return ofRows ? builder.getStringAttr("rows") : Attribute();
+}
+
 void Bufferizer::makeFunction() {
   MLIRContext *context = source.getContext();
   SmallVector<Type> types;
@@ -42,7 +67,12 @@ void Bufferizer::makeFunction() {
     auto tensor = dyn_cast<RankedTensorType>(argument.getType());
     types.push_back(tensor ? Type(bufferType(tensor, tensor.getElementType(), /*padded=*/false))
                            : argument.getType());
-    attributes.push_back(source.getArgAttrDict(argument.getArgNumber()));
+    NamedAttrList named(source.getArgAttrDict(argument.getArgNumber()));
+    if (Attribute bound = boundOf(argument))
+      named.set("place.bound", bound);
+    if (Extent extent = extents.of(argument); tensor && extent != Extent::Fixed)
+      named.set("place.extent", builder.getStringAttr(stringify(extent)));
+    attributes.push_back(named.getDictionary(context));
   }
   for (auto [i, type] : llvm::enumerate(source.getResultTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -51,6 +81,9 @@ void Bufferizer::makeFunction() {
     types.push_back(bufferType(tensor, tensor.getElementType(), /*padded=*/false));
     NamedAttrList named(source.getResultAttrDict(i));
     named.set("sluice.out", UnitAttr::get(context));
+    Value returned = source.getBody().front().getTerminator()->getOperand(i);
+    if (Extent extent = extents.of(returned); extent != Extent::Fixed)
+      named.set("place.extent", builder.getStringAttr(stringify(extent)));
     attributes.push_back(named.getDictionary(context));
   }
 
