@@ -7,7 +7,7 @@
 
 include "dialects/Place/PlaceAttrs.td"
 
-def Place_BufferOp : Place_Op<"buffer", [Pure]> {
+def Place_BufferOp : Place_Op<"buffer"> {
   let summary = "names a piece of the step's arena";
   let description = [{
     **Computes** a view of the arena at offset `at`, which `place-plan-memory` writes (absent before). The leading dimension
@@ -25,7 +25,8 @@ def Place_BufferOp : Place_Op<"buffer", [Pure]> {
     ```
   }];
   let arguments = (ins StrAttr:$extent, Place_ExtentAttr:$size, OptionalAttr<Place_ExtentAttr>:$at);
-  let results = (outs AnyStridedMemRef:$result);
+  // Two buffers that look alike are two buffers until they have addresses.
+  let results = (outs Res<AnyStridedMemRef, "", [MemAlloc]>:$result);
   let assemblyFormat = "$extent `size` $size (`at` $at^)? attr-dict `:` type($result)";
   let hasVerifier = 1;
 }

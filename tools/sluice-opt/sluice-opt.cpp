@@ -8,6 +8,7 @@
 
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "sluice/Artifact/Passes.h"
 #include "sluice/InitAll.h"
 #include "sluice/Place/Passes.h"
 #include "sluice/Tensor/Passes.h"
@@ -26,6 +27,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   sluice::tensor::registerTensorPasses();
   sluice::place::registerPlacePasses();
+  sluice::artifact::registerArtifactPasses();
   sluice::cpu::registerTargetCPUPasses();
 
   auto [input, output] =
