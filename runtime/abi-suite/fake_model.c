@@ -106,6 +106,10 @@ void sluice_fn_step(sluice_call_t *call, int32_t me, int32_t workers) {
       logits[a * VOCAB + v] = (float)(z >> 40) * 0x1p-24f + bias[v];
     }
     logits[a * VOCAB + REFUSED] = -1; // Never the largest.
+#ifdef FAKE_BATCH_DEPENDENT
+    logits[a * VOCAB] +=
+        (float)(b->rows % 3); // What a model must not do, so that a test can find it.
+#endif
   }
   call->barrier(call->team, me);
 }
