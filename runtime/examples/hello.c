@@ -19,6 +19,9 @@ int main(int argc, char **argv) {
     return fprintf(stderr, "usage: hello MODEL.sluice\n"), 1;
   sluice_model_t *model;
   check(sluice_model_load(argv[1], NULL, &model));
+  const sluice_function_info_t *step = sluice_model_function(model, "step");
+  if (!step)
+    return fprintf(stderr, "hello: %s is no decoder\n", argv[1]), 1;
   sluice_session_t *session;
   check(sluice_session_create(model, NULL, &session));
   sluice_sequence_t sequence;
@@ -26,7 +29,7 @@ int main(int argc, char **argv) {
 
   const int32_t prompt[] = {1, 2, 3};
   sluice_part_t part = {.sequence = sequence, .count = 3, .ask = 1, .tokens = prompt};
-  float *logits = malloc((size_t)sluice_model_info(model)->limits.vocab * sizeof *logits);
+  float *logits = malloc((size_t)step->args[step->arg_count - 1].row_elements * sizeof *logits);
   float temperature = 0;
   int64_t rng = 0;
   int32_t token;

@@ -31,6 +31,12 @@ int main(int argc, char **argv) {
   sluice_model_t *model;
   check(sluice_model_load(argv[1], NULL, &model));
 
+  /* What a model exports is looked up by name. A decoder has "step"; an encoder has "forward". The
+   * description tells the arguments' types and shapes, results last. */
+  const sluice_function_info_t *step = sluice_model_function(model, "step");
+  if (!step)
+    return fprintf(stderr, "hello: %s is no decoder\n", argv[1]), 1;
+
   /* A session is what runs: a team of worker threads (this thread is one of them), scratch memory
    * for the largest step, and a pool of pages for keys and values. All of it is allocated now,
    * which is why a step allocates nothing. NULL means one worker per core, 512 rows and 8 sequences
@@ -51,8 +57,8 @@ int main(int argc, char **argv) {
   const int32_t prompt[] = {1, 2, 3};
   sluice_part_t part = {.sequence = sequence, .count = 3, .ask = 1, .tokens = prompt};
 
-  /* One row of logits, since one row is asked for. */
-  float *logits = malloc((size_t)sluice_model_info(model)->limits.vocab * sizeof *logits);
+  /* One row of logits, since one row is asked for: as many as the result of "step" is wide. */
+  float *logits = malloc((size_t)step->args[step->arg_count - 1].row_elements * sizeof *logits);
 
   /* Temperature 0 takes the largest logit. Above 0, the state of the random numbers is the
    * program's: the same state gives the same tokens. */
@@ -69,8 +75,8 @@ int main(int argc, char **argv) {
     check(sluice_session_sample(session, "sample", logits, 1, &temperature, &rng, &token));
     printf("%d\n", token);
 
-    /* The chosen token is the next step's only row. The runtime has copied what it needs of the
-     * last part. */
+    /* The chosen token is the next step's only row. Arrays are read during the call, so |token|
+     * lives outside of the loop. */
     part = (sluice_part_t){.sequence = sequence, .count = 1, .ask = 1, .tokens = &token};
   }
   free(logits);

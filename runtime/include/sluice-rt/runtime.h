@@ -4,14 +4,11 @@
  *
  * How a program uses this (examples/hello.c is this list as code):
  *
- *   1. sluice_model_load("NAME.sluice", NULL, &model)       maps the artefact; a model may be
- * shared by threads
- *   2. sluice_session_create(model, &options, &session)     makes the workers, the arena and the
- * page pool
- *   3. sluice_sequence_create(session, &sequence)           decoders: one per conversation
- *   4. fill a sluice_part_t per sequence: tokens, and how many of the last rows to give logits for
- *   5. sluice_session_step(session, "step", parts, n, logits)      one step over the ragged batch
- * of all parts
+ *   1. sluice_model_load("NAME.sluice", NULL, &model)     maps the artefact
+ *   2. sluice_session_create(model, &options, &session)   makes workers, scratch and page pool
+ *   3. sluice_sequence_create(session, &sequence)         decoders: one per conversation
+ *   4. fill a sluice_part_t per sequence: its tokens, and how many last rows to give logits for
+ *   5. sluice_session_step(session, "step", parts, n, logits)   one step over all parts
  *   6. choose tokens (sluice_session_sample, or your own code), go to 4
  *   7. sluice_sequence_drop, sluice_session_release, sluice_model_release
  *
@@ -48,21 +45,26 @@ extern "C" {
 /* Why a call failed. The list is closed: a new reason is a new major version. */
 typedef enum sluice_status {
   SLUICE_STATUS_OK = 0,
-  SLUICE_STATUS_INVALID_ARGUMENT =
-      1, /* the call contradicts this header or the function's signature: fix the program */
-  SLUICE_STATUS_NOT_FOUND = 2, /* no such file, function, argument or sequence */
-  SLUICE_STATUS_BAD_ARTEFACT =
-      3, /* the artefact's files contradict each other or their format: compile again */
-  SLUICE_STATUS_TOO_NEW = 4, /* made for a newer runtime; the message names both versions */
-  SLUICE_STATUS_WRONG_TARGET =
-      5, /* built for another machine; the message names what this one lacks */
-  SLUICE_STATUS_OUT_OF_MEMORY = 6, /* the allocator or the system had no more */
-  SLUICE_STATUS_OUT_OF_PAGES =
-      7, /* the page pool is used up: drop or truncate sequences and repeat the same call */
-  SLUICE_STATUS_LIMIT = 8, /* past a limit of the model or of the session; the message names it */
-  SLUICE_STATUS_TRAP =
-      9, /* compiled code refused a value; the message has the line of the description */
-  SLUICE_STATUS_SYSTEM = 10, /* the operating system refused; the message has its reason */
+  /* The call contradicts this header or the function's signature: fix the program. */
+  SLUICE_STATUS_INVALID_ARGUMENT = 1,
+  /* No such file, function, argument or sequence. */
+  SLUICE_STATUS_NOT_FOUND = 2,
+  /* The artefact's files contradict each other or their format: compile again. */
+  SLUICE_STATUS_BAD_ARTEFACT = 3,
+  /* Made for a newer runtime; the message names both versions. */
+  SLUICE_STATUS_TOO_NEW = 4,
+  /* Built for another machine; the message names what this one lacks. */
+  SLUICE_STATUS_WRONG_TARGET = 5,
+  /* The allocator or the system had no more. */
+  SLUICE_STATUS_OUT_OF_MEMORY = 6,
+  /* The page pool is used up: drop or truncate sequences and repeat the same call. */
+  SLUICE_STATUS_OUT_OF_PAGES = 7,
+  /* Past a limit of the model or of the session; the message names it. */
+  SLUICE_STATUS_LIMIT = 8,
+  /* Compiled code refused a value; the message has the line of the description. */
+  SLUICE_STATUS_TRAP = 9,
+  /* The operating system refused; the message has its reason. */
+  SLUICE_STATUS_SYSTEM = 10,
 } sluice_status_t;
 
 /* The name of |status| without prefix, lower case ("out of pages"); never NULL. */
@@ -109,8 +111,8 @@ typedef struct sluice_model_options {
   sluice_allocator_t allocator; /* allocate == NULL: malloc */
   sluice_log_t log;             /* write == NULL: silence */
   int32_t threads;              /* that make generated weights; 0: the cores this process may use */
-  bool metadata_only; /* read the manifest and nothing else: no code, no weights, any target;
-                         sessions are refused */
+  /* Read the manifest and nothing else: no code, no weights, any target. Sessions are refused. */
+  bool metadata_only;
   bool reserved[3];
 } sluice_model_options_t;
 
@@ -150,8 +152,8 @@ typedef struct sluice_arg_info {
   int32_t rank;                   /* 1 .. SLUICE_RANK_MAX */
   int64_t shape[SLUICE_RANK_MAX]; /* [rank]; shape[0] may be a SLUICE_DIM_*; the others are sizes */
   int64_t row_elements;           /* product of shape[1 ..] */
-  int64_t bound; /* integer inputs must be in [0, bound), checked before the call; or a
-                    SLUICE_BOUND_* */
+  /* Integer inputs must be in [0, bound), checked before the call; or a SLUICE_BOUND_*. */
+  int64_t bound;
 } sluice_arg_info_t;
 
 /* An exported function. Owned by the model. */
@@ -223,9 +225,10 @@ typedef struct sluice_model_info {
  * NULL.
  *
  * NOT_FOUND      no artefact at |path|
- * BAD_ARTEFACT   a member is missing, cut, or contradicts another; the message has file, line and
- * column where there are TOO_NEW        needs a newer runtime WRONG_TARGET   built for another
- * architecture, or for features that this machine lacks OUT_OF_MEMORY, SYSTEM */
+ * BAD_ARTEFACT   a member is missing, cut, or contradicts another; the message says where
+ * TOO_NEW        needs a newer runtime
+ * WRONG_TARGET   built for another architecture, or for features that this machine lacks
+ * OUT_OF_MEMORY, SYSTEM */
 SLUICE_API sluice_status_t sluice_model_load(const char *path,
                                              const sluice_model_options_t *options,
                                              sluice_model_t **out_model);
@@ -264,14 +267,16 @@ typedef struct sluice_session_options {
   int32_t max_seqs;  /* sequences of one step, at most; 0: 8 */
   int32_t live_seqs; /* sequences alive at once, at most; 0: 2 * max_seqs */
   int32_t reserved;
-  int64_t kv_pages; /* pages of the pool; 0: enough for max_seqs sequences of the model's max_seq */
-  uint64_t page_shuffle; /* not 0: seed of a random order in which pages are handed out (results do
-                            not depend on it) */
-  bool poison; /* fill the arena and pages that are handed out with NaN: finds reads of what nobody
-                  wrote */
+  /* Pages of the pool; 0: for max_seqs sequences of the model's max_seq, but at most half of the
+   * machine's memory. They cost nothing before they are written. */
+  int64_t kv_pages;
+  /* Not 0: seed of a random order in which pages are handed out. Results do not depend on it. */
+  uint64_t page_shuffle;
+  /* Fill scratch and pages that are handed out with NaN: finds reads of what nobody wrote. */
+  bool poison;
   bool reserved_flags[7];
-  const sluice_home_t
-      *home; /* serves asynchronous gathers; NULL: the runtime's own. Must outlive the session */
+  /* Serves asynchronous gathers; NULL: the runtime's own. Must outlive the session. */
+  const sluice_home_t *home;
 } sluice_session_options_t;
 
 /* Makes a session of |model|. |options| may be NULL. Everything that steps need is allocated here.
@@ -363,11 +368,11 @@ SLUICE_API int64_t sluice_sequence_pages(const sluice_session_t *session,
 
 /* ---- Calls --------------------------------------------------------------------------- */
 
-/* The rows that one sequence has in one call. The runtime copies what it keeps; arrays are the
- * caller's. */
+/* The rows that one sequence has in one call. Arrays are the caller's and are read during the call
+ * only. */
 typedef struct sluice_part {
-  sluice_sequence_t
-      sequence;  /* where the model has pages, else SLUICE_SEQUENCE_NONE; at most once per call */
+  /* Where the model has pages, else SLUICE_SEQUENCE_NONE; at most once per call. */
+  sluice_sequence_t sequence;
   int32_t count; /* rows, at least 1 */
   int32_t ask;   /* the last |ask| rows are asked for, 0 .. count; where the function takes "ask" */
   const int32_t *tokens;      /* [count] ids; in sluice_session_call NULL */
@@ -376,15 +381,15 @@ typedef struct sluice_part {
 } sluice_part_t;
 
 /* Runs the decoder function |function| (usually "step") once over all |parts| and appends their
- * rows to their sequences. |out_logits| is [asked rows of all parts, in order][vocab] f32; NULL
- * when nothing is asked.
+ * rows to their sequences. |out_logits| is f32, [asked rows of all parts, in order][row_elements of
+ * the function's result]; it may be NULL when nothing is asked.
  *
  * On failure no sequence has changed.
  * INVALID_ARGUMENT  e.g. a token id outside the vocabulary, a sequence given twice
  * NOT_FOUND         no such function or sequence
- * LIMIT             more rows or sequences than the session has; a sequence past max_seq or
- * max_positions OUT_OF_PAGES      drop something and repeat TRAP              compiled code met a
- * value it must not use */
+ * LIMIT             more rows or sequences than the session has; past max_seq, max_positions
+ * OUT_OF_PAGES      drop something and repeat
+ * TRAP              compiled code met a value that it must not use */
 SLUICE_API sluice_status_t sluice_session_step(sluice_session_t *session, const char *function,
                                                const sluice_part_t *parts, int32_t part_count,
                                                float *out_logits);
@@ -397,9 +402,9 @@ SLUICE_API sluice_status_t sluice_session_encode(sluice_session_t *session, cons
                                                  float *out_values);
 
 /* Chooses one token per row of |logits| with the model's own function |function| (usually
- * "sample"). |logits| [count][vocab]; |temperature| [count], 0 = the largest logit (the first, if
- * there are several); |rng| [count] state, updated; |out_tokens| [count]. LIMIT when |count| is
- * more than max_rows. */
+ * "sample"). |logits| [count][row_elements of its logits]; |temperature| [count], 0 = the largest
+ * logit (the first, if there are several); |rng| [count] state, updated; |out_tokens| [count].
+ * LIMIT when |count| is more than max_rows. */
 SLUICE_API sluice_status_t sluice_session_sample(sluice_session_t *session, const char *function,
                                                  const float *logits, int32_t count,
                                                  const float *temperature, int64_t *rng,
