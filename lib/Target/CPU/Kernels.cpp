@@ -6,6 +6,8 @@ namespace sluice::cpu {
 
 void registerCPUKernels(mlir::DialectRegistry &registry) {
   registerActivationKernel(registry);
+  registerAttentionKernel(registry);
+  registerCacheKernels(registry);
   registerClampKernel(registry);
   registerCopyKernels(registry);
   registerEmbedKernel(registry);

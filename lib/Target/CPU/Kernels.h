@@ -12,6 +12,8 @@
 namespace sluice::cpu {
 
 void registerActivationKernel(mlir::DialectRegistry &registry);
+void registerAttentionKernel(mlir::DialectRegistry &registry);
+void registerCacheKernels(mlir::DialectRegistry &registry);
 void registerClampKernel(mlir::DialectRegistry &registry);
 void registerCopyKernels(mlir::DialectRegistry &registry);
 void registerEmbedKernel(mlir::DialectRegistry &registry);

@@ -104,7 +104,7 @@ PagesView StepContext::pages(Value pages) {
   Val count = field(all, at + offsetof(sluice_pages_t, page_count), b.getI64Type());
   PagesView view;
   view.kv = module().lookupSymbol<KVOp>(symbol);
-  view.base = k.arrayAt(base, b.getI8Type());
+  view.pointer = base;
   view.pageCount = k.toIndex(count);
   return view;
 }

@@ -48,7 +48,7 @@ struct BatchView {
 /// A page pool.
 struct PagesView {
   KVOp kv;
-  Val base;      ///< memref<?xi8>
+  Val pointer;   ///< !llvm.ptr to the first page
   Val pageCount; ///< index
 };
 
