@@ -116,13 +116,13 @@ void printExplanation(ModuleOp module, raw_ostream &os) {
   std::vector<ExplainedOp> lines = explain(module);
   for (auto func : module.getOps<func::FuncOp>()) {
     os << "function " << func.getName() << "\n";
-    os << llvm::formatv("  {0,-6}{1,-16}{2,-14}{3,-9}{4,12}{5,12}{6,14}  {7}\n", "times", "phase",
+    os << llvm::formatv("  {0,-6}{1,-16}{2,-14}{3,-9}{4,12}{5,12}{6,16}  {7}\n", "times", "phase",
                         "op", "share", "weights", "bytes/row", "operations/row", "path");
     int64_t weights = 0, rows = 0, operations = 0;
     for (const ExplainedOp &line : lines) {
       if (line.function != func.getName())
         continue;
-      os << llvm::formatv("  {0,-6}{1,-16}{2,-14}{3,-9}{4,12}{5,12}{6,14}  {7}", line.times,
+      os << llvm::formatv("  {0,-6}{1,-16}{2,-14}{3,-9}{4,12}{5,12}{6,16}  {7}", line.times,
                           line.phase, line.op, line.share, bytesText(line.weightBytes),
                           bytesText(line.rowBytes), line.rowOperations, line.path);
       if (!line.schedule.empty())

@@ -34,8 +34,9 @@ LogicalResult Bufferizer::unsupported(Operation *op, const Twine &why) {
   return error;
 }
 
-/// What numbers of an integer argument may be: below the number of rows of the tables that it selects from. Those of this
-/// step's rows are as many as the batch has: "rows". Null when the argument selects nothing.
+/// What numbers of an integer argument may be: below the number of rows of the tables that it
+/// selects from. Those of this step's rows are as many as the batch has: "rows". Null when the
+/// argument selects nothing.
 static Attribute boundOf(BlockArgument argument) {
   Builder builder(argument.getContext());
   std::optional<int64_t> bound;
@@ -167,9 +168,6 @@ LogicalResult Bufferizer::emitCopy(Operation *cause, Value from, Value into) {
 }
 
 LogicalResult Bufferizer::emitLoop(scf::ForOp loop) {
-  for (Value value : loop.getInitArgs())
-    if (!isa<RankedTensorType, PagesType>(value.getType()))
-      return unsupported(loop, "it carries a value that is neither a tensor nor pages");
   for (auto [init, carried, result] :
        llvm::zip_equal(loop.getInitArgs(), loop.getRegionIterArgs(), loop.getResults())) {
     if (isa<PagesType>(carried.getType())) {
@@ -189,14 +187,11 @@ LogicalResult Bufferizer::emitLoop(scf::ForOp loop) {
   if (failed(emitBlock(*loop.getBody())))
     return failure();
 
-  // What does not lie where the next round reads it is copied there. Two carried tensors that
-  // change places would need a third place.
+  // What does not lie where the next round reads it is copied there.
   for (auto [carried, yielded] :
        llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues())) {
     if (!isa<RankedTensorType>(carried.getType()) || yielded == carried)
       continue;
-    if (llvm::is_contained(loop.getRegionIterArgs(), viewedTensor(yielded)))
-      return unsupported(loop, "it hands a carried tensor on as another one");
     if (failed(emitCopy(loop.getBody()->getTerminator(), yielded, lookup(carried))))
       return failure();
   }
@@ -289,6 +284,23 @@ LogicalResult Bufferizer::run() {
 }
 
 namespace {
+/// Loops carry tensors and pages, each in its place: two that change places would need a third
+/// place.
+LogicalResult checkLoop(scf::ForOp loop) {
+  for (auto [carried, yielded] :
+       llvm::zip_equal(loop.getRegionIterArgs(), loop.getYieldedValues())) {
+    if (!isa<RankedTensorType, PagesType>(carried.getType()))
+      return loop.emitOpError(
+          "has no buffer form, so the function cannot be placed: it carries a value that is "
+          "neither a tensor nor pages");
+    if (yielded != carried && llvm::is_contained(loop.getRegionIterArgs(), viewedTensor(yielded)))
+      return loop.emitOpError(
+          "has no buffer form, so the function cannot be placed: it hands a carried tensor on as "
+          "another one");
+  }
+  return success();
+}
+
 struct Bufferize : impl::BufferizePassBase<Bufferize> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
@@ -299,6 +311,11 @@ struct Bufferize : impl::BufferizePassBase<Bufferize> {
       }
       if (llvm::any_of(func.getBody().front(), llvm::IsaPred<TeamOp>))
         continue; // placed already
+      WalkResult loops = func.walk([](scf::ForOp loop) {
+        return failed(checkLoop(loop)) ? WalkResult::interrupt() : WalkResult::advance();
+      });
+      if (loops.wasInterrupted())
+        return signalPassFailure();
       FailureOr<RowExtents> extents = RowExtents::infer(func);
       if (failed(extents))
         return signalPassFailure();

@@ -33,8 +33,11 @@ void forEachPair(Operation *op, function_ref<void(Value, Value)> join) {
     join(embed.getIds(), embed.getResult()); // the table's rows are its own
   } else if (auto gather = dyn_cast<GatherOp>(op)) {
     join(gather.getIds(), gather.getResult());
-  } else if (!isa<PoolOp>(op)) {
-    // Everything else relates row r to row r.
+  } else if (isa<ComputeOpInterface, CacheAppendOp, ::sluice::AwaitOp, arith::AddFOp,
+                 mlir::tensor::ExtractSliceOp, mlir::tensor::ExpandShapeOp,
+                 mlir::tensor::CollapseShapeOp>(op) &&
+             !isa<PoolOp>(op)) {
+    // These relate row r to row r. Returns and yields relate nothing.
     Value first;
     auto joinAll = [&](ValueRange values) {
       for (Value value : values) {
