@@ -67,9 +67,13 @@ Expected<OutputDirectory> OutputDirectory::create(StringRef finalPath) {
   OutputDirectory directory;
   directory.finalPath = finalPath;
   ++openDirectories;
-  // Beside it, so that renaming stays within one file system.
-  if (std::error_code code =
-          sys::fs::createUniqueDirectory(finalPath + ".partial", directory.path)) {
+  // Beside it, so that renaming stays within one file system. createUniqueDirectory would put a
+  // relative path into the system's directory for temporary files.
+  SmallString<256> beside(finalPath);
+  std::error_code code = sys::fs::make_absolute(beside);
+  if (!code)
+    code = sys::fs::createUniqueDirectory(beside + ".partial", directory.path);
+  if (code) {
     --openDirectories;
     directory.path.clear();
     return failed("cannot make a directory beside '" + finalPath + "'", code);
