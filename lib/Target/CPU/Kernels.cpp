@@ -12,9 +12,11 @@ void registerCPUKernels(mlir::DialectRegistry &registry) {
   registerCopyKernels(registry);
   registerEmbedKernel(registry);
   registerLinearKernel(registry);
+  registerMoveKernels(registry);
   registerNormKernel(registry);
   registerPoolKernel(registry);
   registerRopeKernel(registry);
+  registerSampleKernels(registry);
 }
 
 } // namespace sluice::cpu

@@ -18,9 +18,11 @@ void registerClampKernel(mlir::DialectRegistry &registry);
 void registerCopyKernels(mlir::DialectRegistry &registry);
 void registerEmbedKernel(mlir::DialectRegistry &registry);
 void registerLinearKernel(mlir::DialectRegistry &registry);
+void registerMoveKernels(mlir::DialectRegistry &registry);
 void registerNormKernel(mlir::DialectRegistry &registry);
 void registerPoolKernel(mlir::DialectRegistry &registry);
 void registerRopeKernel(mlir::DialectRegistry &registry);
+void registerSampleKernels(mlir::DialectRegistry &registry);
 
 /// What kernels call the op's function.
 Activation activationOf(Function function);

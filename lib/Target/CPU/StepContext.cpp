@@ -143,7 +143,6 @@ WeightView StepContext::weight(Value tensor) {
   auto use = tensor.getDefiningOp<ParamUseOp>();
   assert(use && "weights are values of sluice.param.use");
   ParamOp param = paramOf(tensor);
-  OpBuilder &b = k.builder();
   Val table = callField(offsetof(sluice_call_t, weights), k.pointerType());
   Val pointer = field(table, static_cast<size_t>(paramNumber(param.getSymName())) * sizeof(void *),
                       k.pointerType());
@@ -226,7 +225,6 @@ StepContext::Address StepContext::addressOfArgument(BlockArgument argument, MemR
 }
 
 StepContext::Address StepContext::addressOfBuffer(place::BufferOp buffer) {
-  OpBuilder &b = k.builder();
   auto type = cast<MemRefType>(buffer.getType());
   Address result;
   Val arena = callField(offsetof(sluice_call_t, arena), k.pointerType());

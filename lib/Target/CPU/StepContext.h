@@ -72,6 +72,8 @@ public:
   View view(mlir::Value memref);
   /// The view as an array of |element| instead (scratch of bytes that holds words).
   Val arrayAs(mlir::Value memref, mlir::Type element);
+  /// !llvm.ptr to the view's first element.
+  Val pointer(mlir::Value memref) { return address(memref).pointer; }
   WeightView weight(mlir::Value tensor);
   BatchView batch();
   PagesView pages(mlir::Value pages);
