@@ -42,4 +42,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except tools.ToolError as error:
+        tools.fail(str(error), error.code)

@@ -48,7 +48,7 @@ def main():
                 message = None
                 if kind == "link" and not (file.parent / name).exists():
                     message = f"link to '{name}', which does not exist"
-                elif kind == "path" and not (root / name).exists():
+                elif kind == "path" and not ((root / name).exists() or (file.parent / name).exists()):
                     message = f"path '{name}' does not exist"
                 elif kind == "verb" and name not in verbs:
                     message = f"'./dev {name}' is not a verb of ./dev; './dev help' lists them"
