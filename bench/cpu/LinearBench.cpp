@@ -86,8 +86,7 @@ bool wanted(const std::string &name) {
   return filter.empty() || name.find(filter) != std::string::npos;
 }
 
-//===-- Ceilings
-//-----------------------------------------------------------------------------------------------===//
+//===-- Ceilings ------------------------------------------------------------------------------===//
 
 void addPeak(const CPUMachine &machine, bool dpbf16Peak) {
   Type index = IndexType::get(&kernelContext()), f32 = Float32Type::get(&kernelContext());
@@ -143,8 +142,7 @@ void addRead(const CPUMachine &machine, const std::string &name, std::shared_ptr
       {name, 4.0 * words, "GB/s", "", [=] { (*kernel)(data->data, words, sink->data); }, {}});
 }
 
-//===-- Kernels
-//------------------------------------------------------------------------------------------------===//
+//===-- Kernels -------------------------------------------------------------------------------===//
 
 std::shared_ptr<LoadedKernel> linear(const CPUMachine &machine, const LinearVariant &variant) {
   static std::vector<std::pair<std::string, std::shared_ptr<LoadedKernel>>> compiled;

@@ -139,14 +139,14 @@ SmallVector<RowClass> rowClassesFor(int64_t vectorBytes, int64_t registers) {
 
 LinearBlocking blockingFor(const CPUMachine &machine) {
   LinearBlocking blocking;
-  blocking.panels = 8;
+  blocking.panels = 32;
   // A step's weights (two panels) of f32: a quarter to half of L1 would allow 256; the L2 feeds the
   // rest, and longer blocks spill fewer partial sums.
   blocking.k = 512;
   // Rows x k x 4 bytes take a quarter of L2, next to the panels' block and the partial sums.
   int64_t tile = machine.rowClasses.front().rows;
   blocking.rows = std::max<int64_t>(tile, machine.l2Bytes / 4 / (blocking.k * 4) / tile * tile);
-  blocking.rows = std::min<int64_t>(blocking.rows, 192 / tile * tile);
+  blocking.rows = std::min<int64_t>(blocking.rows, 96 / tile * tile);
   return blocking;
 }
 

@@ -43,8 +43,7 @@ void registerTargetStage(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-//===-- LLVM dialect
-//-------------------------------------------------------------------------------------------===//
+//===-- LLVM dialect --------------------------------------------------------------------------===//
 
 /// bf16 and f16 are storage formats, yet masked moves of them are computed in f32 where the machine
 /// has no such registers, with calls to rounding functions. As i16 they are what they are: moves.
@@ -107,8 +106,7 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return failure(left.wasInterrupted());
 }
 
-//===-- LLVM IR
-//------------------------------------------------------------------------------------------------===//
+//===-- LLVM IR -------------------------------------------------------------------------------===//
 
 static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module,
                                                                 const CPUMachine &machine) {
@@ -154,6 +152,8 @@ static void optimize(llvm::Module &code, llvm::TargetMachine &target) {
   llvm::PipelineTuningOptions tuning;
   // Kernels say themselves which values are vectors; packing their scalars only costs registers.
   tuning.SLPVectorization = false;
+  // Likewise they are unrolled as far as it pays; more makes the scheduler run out of registers.
+  tuning.LoopUnrolling = false;
   llvm::PassBuilder builder(&target, tuning);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -218,7 +218,11 @@ FailureOr<std::string> emitCode(ModuleOp module, const CPUMachine &machine, Code
   if (!target)
     return failure();
 
-  llvm::StringSet<> exported;
+  // Known by name: the conversion to the LLVM dialect keeps neither.
+  llvm::StringSet<> exported, apart;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.getNoInline())
+      apart.insert(function.getName());
   for (auto symbol : module.getOps<SymbolOpInterface>())
     if (symbol.isPublic())
       exported.insert(symbol.getName());
@@ -241,6 +245,9 @@ FailureOr<std::string> emitCode(ModuleOp module, const CPUMachine &machine, Code
   for (llvm::GlobalObject &object : code->global_objects())
     if (!object.isDeclaration() && !exported.contains(object.getName()))
       object.setLinkage(llvm::GlobalValue::InternalLinkage);
+  for (llvm::Function &function : *code)
+    if (apart.contains(function.getName()))
+      function.addFnAttr(llvm::Attribute::NoInline);
   setAttributes(*code, machine);
   optimize(*code, *target);
 

@@ -17,16 +17,4 @@ Val dpbf16(KernelBuilder &k, Val sum, Val x, Val y) {
   return k.val(call.getResult(0));
 }
 
-Val broadcastBf16Pair(KernelBuilder &k, Val mem, Val at) {
-  Val word = k.extract(k.bitcast(k.loadVector(mem, at, 2), k.i32Type()), 0);
-  return k.bitcast(k.broadcast(word), k.bf16Type());
-}
-
-Val broadcastBf16PairFirst(KernelBuilder &k, Val mem, Val at) {
-  OpBuilder &b = k.builder();
-  Val half = k.bitcast(k.load(mem, at), b.getI16Type());
-  Val word = k.val(arith::ExtUIOp::create(b, k.location(), k.i32Type(), half));
-  return k.bitcast(k.broadcast(word), k.bf16Type());
-}
-
 } // namespace sluice::cpu

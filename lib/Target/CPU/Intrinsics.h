@@ -13,11 +13,6 @@ namespace sluice::cpu {
 /// Machines with hasDpbf16.
 Val dpbf16(KernelBuilder &k, Val sum, Val x, Val y);
 
-/// The pair of bf16 at |mem|[at], [at + 1] in every pair of 32 lanes; and the same with zero for
-/// the second, which is not read.
-Val broadcastBf16Pair(KernelBuilder &k, Val mem, Val at);
-Val broadcastBf16PairFirst(KernelBuilder &k, Val mem, Val at);
-
 } // namespace sluice::cpu
 
 #endif

@@ -23,8 +23,7 @@ int64_t Val::lanes() const {
   return vector ? vector.getNumElements() : 0;
 }
 
-//===-- Constants
-//----------------------------------------------------------------------------------------------===//
+//===-- Constants -----------------------------------------------------------------------------===//
 
 Val KernelBuilder::index(Idx value) {
   if (value.value)
@@ -81,8 +80,7 @@ Val KernelBuilder::broadcast(Val scalar, int64_t lanes) {
   return val(vector::BroadcastOp::create(b, loc, vectorType(scalar.type(), lanes), scalar));
 }
 
-//===-- Memory
-//-------------------------------------------------------------------------------------------------===//
+//===-- Memory --------------------------------------------------------------------------------===//
 
 static Type elementOf(Val mem) { return cast<MemRefType>(mem.type()).getElementType(); }
 
@@ -167,8 +165,7 @@ Val KernelBuilder::scratch(Type element, int64_t count) {
   return val(memref::CastOp::create(b, loc, arrayOf(element), array));
 }
 
-//===-- Arithmetic
-//---------------------------------------------------------------------------------------------===//
+//===-- Arithmetic ----------------------------------------------------------------------------===//
 
 void KernelBuilder::match(Val &lhs, Val &rhs) {
   if (lhs.lanes() && !rhs.lanes())
@@ -263,8 +260,7 @@ Val KernelBuilder::ceilDiv(Val a, Idx divisor) {
 
 Val KernelBuilder::alignUp(Val a, Idx to) { return ceilDiv(a, to) * index(to); }
 
-//===-- Control
-//------------------------------------------------------------------------------------------------===//
+//===-- Control -------------------------------------------------------------------------------===//
 
 SmallVector<Val> KernelBuilder::wrap(ValueRange values) {
   return llvm::map_to_vector(values, [&](Value v) { return val(v); });
@@ -356,8 +352,7 @@ SmallVector<Val> KernelBuilder::call(func::FuncOp kernel, ArrayRef<Val> argument
   return wrap(func::CallOp::create(b, loc, kernel, unwrap(arguments)).getResults());
 }
 
-//===-- Kernels
-//------------------------------------------------------------------------------------------------===//
+//===-- Kernels -------------------------------------------------------------------------------===//
 
 MemRefType arrayOf(Type element) { return MemRefType::get({ShapedType::kDynamic}, element); }
 

@@ -91,8 +91,7 @@ public:
   mlir::Location location() const { return loc; }
   Val val(mlir::Value value) { return Val(*this, value); }
 
-  //===-- Types
-  //------------------------------------------------------------------------------------------------===//
+  //===-- Types -------------------------------------------------------------------------------===//
 
   mlir::Type f32Type() { return b.getF32Type(); }
   mlir::Type bf16Type() { return b.getBF16Type(); }
@@ -102,8 +101,7 @@ public:
     return mlir::VectorType::get({lanes}, element);
   }
 
-  //===-- Constants
-  //--------------------------------------------------------------------------------------------===//
+  //===-- Constants ---------------------------------------------------------------------------===//
 
   Val index(Idx value);
   Val i1(bool value);
@@ -120,8 +118,7 @@ public:
   /// |scalar| in every lane; a vector passes through.
   Val broadcast(Val scalar, int64_t lanes = kLanes);
 
-  //===-- Memory: |mem| is a 1-D memref with unit stride, |at| counts its elements
-  //-------------------------------===//
+  //===-- Memory: |mem| is a 1-D memref with unit stride, |at| counts its elements ------------===//
 
   Val load(Val mem, Idx at);
   Val loadVector(Val mem, Idx at, int64_t lanes = kLanes);
@@ -150,8 +147,7 @@ public:
   /// compile (CheckKernels).
   Val scratch(mlir::Type element, int64_t count);
 
-  //===-- Conversions
-  //------------------------------------------------------------------------------------------===//
+  //===-- Conversions -------------------------------------------------------------------------===//
 
   /// Integer (signed) to index and back. i1 counts as 0 or 1.
   Val toIndex(Val integer);
@@ -182,8 +178,7 @@ public:
   Val extend(Val value);
   Val round(Val value, mlir::Type element);
 
-  //===-- Arithmetic without an operator
-  //-----------------------------------------------------------------------===//
+  //===-- Arithmetic without an operator ------------------------------------------------------===//
 
   /// x * y + acc, rounded once. Scalars and vectors.
   Val fma(Val x, Val y, Val acc);
@@ -204,8 +199,7 @@ public:
   /// |a| rounded up to a multiple of |to|.
   Val alignUp(Val a, Idx to);
 
-  //===-- Lanes
-  //------------------------------------------------------------------------------------------------===//
+  //===-- Lanes -------------------------------------------------------------------------------===//
 
   Val extract(Val vector, int64_t lane);
   Val slice(Val vector, int64_t first, int64_t lanes);
@@ -214,8 +208,7 @@ public:
   /// The same tree with max().
   Val laneMax(Val vector);
 
-  //===-- Control
-  //----------------------------------------------------------------------------------------------===//
+  //===-- Control -----------------------------------------------------------------------------===//
 
   /// for (i = lo; i < hi; i += step). |step| is positive.
   void forLoop(Idx lo, Idx hi, Idx step, llvm::function_ref<void(Val i)> body);
@@ -241,8 +234,7 @@ public:
                                 llvm::function_ref<llvm::SmallVector<Val>()> otherwise);
   llvm::SmallVector<Val> call(mlir::func::FuncOp kernel, llvm::ArrayRef<Val> arguments);
 
-  //===-- What the operators call
-  //------------------------------------------------------------------------------===//
+  //===-- What the operators call -------------------------------------------------------------===//
 
   enum class Op { Add, Sub, Mul, Div, Rem, And, Or, Xor, Shl, Shr };
   enum class Cmp { Eq, Ne, Lt, Le, Gt, Ge };

@@ -17,8 +17,7 @@ static Type withElement(Val like, Type element) {
   return element;
 }
 
-//===-- Integers
-//-----------------------------------------------------------------------------------------------===//
+//===-- Integers ------------------------------------------------------------------------------===//
 
 Val KernelBuilder::toIndex(Val integer) {
   if (isa<IndexType>(integer.element()))
@@ -70,8 +69,7 @@ Val KernelBuilder::bitcast(Val value, Type element) {
       b, loc, VectorType::get({static_cast<int64_t>(lanes * from / to)}, element), value));
 }
 
-//===-- bf16 and f16
-//-------------------------------------------------------------------------------------------===//
+//===-- bf16 and f16 --------------------------------------------------------------------------===//
 
 Val KernelBuilder::bf16ToF32(Val value) {
   Val bits = bitcast(value, b.getI16Type());
@@ -136,8 +134,7 @@ Val KernelBuilder::round(Val value, Type element) {
   return value;
 }
 
-//===-- Lanes
-//--------------------------------------------------------------------------------------------------===//
+//===-- Lanes ---------------------------------------------------------------------------------===//
 
 Val KernelBuilder::extract(Val vector, int64_t lane) {
   return val(vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{lane}));

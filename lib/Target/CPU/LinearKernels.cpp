@@ -6,16 +6,17 @@
 //     panels in blocks      partial sums of a block stay in a scratch array
 //       inputs in blocks    weights of a block stay in L2, those of one step in L1
 //         row classes       12 rows at a time, then what is left by 6, 4, 2, 1
-//           panel steps     as many panels as the class takes
-//             row tiles     a register tile: one chain of fma per sum, k ascending
+//           panel steps     as many panels as the class takes; for many rows, halves are widened
+//           here once
+//             row tiles     LinearTiles.cpp
 //       epilogue            scratch -> bias, activation, residual, rounding -> dest
 //
 // Sums leave the registers between k blocks as f32, so no blocking changes a bit. The epilogue
-// works from the scratch array and only there: a tile's code stays small, and the destination may
-// be of any type or be the residual itself.
+// works from the scratch array and only there: tiles are shared by all variants, and the
+// destination may be of any type or be the residual itself.
 #include "lib/Target/CPU/LinearKernels.h"
 
-#include "lib/Target/CPU/Intrinsics.h"
+#include "lib/Target/CPU/LinearTiles.h"
 
 using namespace mlir;
 using llvm::ArrayRef;
@@ -23,8 +24,23 @@ using llvm::SmallVector;
 
 namespace sluice::cpu {
 
-//===-- Variants
-//-----------------------------------------------------------------------------------------------===//
+/// From this many row tiles on, weights are widened once for all of them and the next ones are
+/// fetched ahead.
+static constexpr int64_t kManyTiles = 4;
+
+static TileFormat formatOf(const LinearVariant &variant) {
+  switch (variant.weights) {
+  case LinearVariant::Weights::F32:
+    return TileFormat::F32;
+  case LinearVariant::Weights::F16:
+    return TileFormat::F16;
+  case LinearVariant::Weights::Bf16:
+    return variant.dot == Dot::Dpbf16 ? TileFormat::Dpbf16 : TileFormat::Bf16;
+  }
+  llvm_unreachable("covered switch");
+}
+
+//===-- Variants ------------------------------------------------------------------------------===//
 
 std::string LinearVariant::name() const {
   std::string text;
@@ -45,25 +61,11 @@ std::string LinearVariant::name() const {
 }
 
 Type LinearVariant::weightType(MLIRContext *context) const {
-  switch (weights) {
-  case Weights::F32:
-    return Float32Type::get(context);
-  case Weights::Bf16:
-    return BFloat16Type::get(context);
-  case Weights::F16:
-    return Float16Type::get(context);
-  }
-  llvm_unreachable("covered switch");
-}
-
-static bool usesDpbf16(const LinearVariant &variant) {
-  return variant.weights == LinearVariant::Weights::Bf16 && variant.dot == Dot::Dpbf16;
+  return weightTypeOf(formatOf(*this), context);
 }
 
 Type LinearVariant::rowType(MLIRContext *context) const {
-  if (usesDpbf16(*this))
-    return BFloat16Type::get(context);
-  return Float32Type::get(context);
+  return rowTypeOf(formatOf(*this), context);
 }
 
 Type LinearVariant::destType(MLIRContext *context) const {
@@ -72,172 +74,137 @@ Type LinearVariant::destType(MLIRContext *context) const {
   return Float32Type::get(context);
 }
 
-//===-- Emission
-//-----------------------------------------------------------------------------------------------===//
+//===-- Emission ------------------------------------------------------------------------------===//
 
 namespace {
 
 class LinearEmitter {
 public:
-  LinearEmitter(KernelBuilder &k, const CPUMachine &machine, const LinearVariant &variant,
-                const LinearOperands &o)
-      : k(k), machine(machine), variant(variant), o(o) {}
+  LinearEmitter(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
+                const LinearVariant &variant, const LinearOperands &o)
+      : k(k), module(module), machine(machine), variant(variant), o(o), format(formatOf(variant)) {}
 
   void emit();
 
 private:
-  /// A block of sums, as run-time values.
+  /// A block of sums, as run-time values: rows, panels, inputs [k, kEnd) and their number of units,
+  /// padding included.
   struct Block {
-    Val row, rowEnd, panel, panelEnd, k, kEnd;
+    Val row, rowEnd, panel, panelEnd, k, kEnd, units;
   };
 
   void emitClass(const RowClass &rowClass, const Block &block, Val row, Val rowEnd);
-  void emitTile(int64_t rows, int64_t panels, const Block &block, Val row, Val panel);
+  void emitTiles(int64_t rows, int64_t panels, const Block &block, Val row, Val rowEnd, Val panel,
+                 bool many);
   void emitEpilogue(const Block &block);
 
-  /// Steps of one k: |sums| is [panel][row].
-  void step(MutableArrayRef<Val> sums, ArrayRef<Val> weightAt, ArrayRef<Val> rowAt, Val kk,
-            int64_t more);
-  void stepPair(MutableArrayRef<Val> sums, ArrayRef<Val> weightAt, ArrayRef<Val> rowAt, Val kk,
-                int64_t more, bool onlyFirst);
-
-  bool inPairs() const { return variant.weights != LinearVariant::Weights::F32; }
-  Val scratchAt(const Block &block, Val row, Val panel) {
-    return (row - block.row) * (machine.blocking.panels * kLanes) + (panel - block.panel) * kLanes;
-  }
+  int64_t sumStride() const { return machine.blocking.panels * kLanes; }
+  /// Formats that are widened in registers may also be widened once for many rows.
+  bool mayWiden() const { return format == TileFormat::Bf16 || format == TileFormat::F16; }
 
   KernelBuilder &k;
+  ModuleOp module;
   const CPUMachine &machine;
   const LinearVariant &variant;
   const LinearOperands &o;
+  TileFormat format;
   Val panelStride; ///< elements of a panel
-  Val sums;        ///< the scratch array
+  Val sums;        ///< scratch: partial sums of a block
+  Val packed;      ///< scratch: rows of a block, packed
+  Val widened;     ///< scratch: one step's weights as f32
 };
 
 } // namespace
 
-void LinearEmitter::step(MutableArrayRef<Val> sums, ArrayRef<Val> weightAt, ArrayRef<Val> rowAt,
-                         Val kk, int64_t more) {
-  SmallVector<Val> weights;
-  for (Val at : weightAt)
-    weights.push_back(k.loadVector(o.weights, at + (kk + more) * kLanes));
-  for (auto [r, at] : llvm::enumerate(rowAt)) {
-    Val x = k.broadcastLoad(o.rows, at + kk + more);
-    for (auto [p, weight] : llvm::enumerate(weights)) {
-      Val &sum = sums[p * rowAt.size() + r];
-      sum = k.fma(x, weight, sum);
-    }
-  }
-}
+/// From |from| in whole steps of |step|, as far as they go below |to|.
+static Val wholeSteps(Val from, Val to, int64_t step) { return from + (to - from) / step * step; }
 
-/// The two halves of a vector of f16 pairs as f32.
-static std::pair<Val, Val> splitF16Pairs(KernelBuilder &k, Val pairs) {
-  OpBuilder &b = k.builder();
-  Val words = k.bitcast(pairs, k.i32Type());
-  auto narrow = [&](Val word) {
-    Val half = k.val(
-        arith::TruncIOp::create(b, k.location(), VectorType::get({kLanes}, b.getI16Type()), word));
-    return k.f16ToF32(k.bitcast(half, b.getF16Type()));
-  };
-  return {narrow(words), narrow(words >> 16)};
-}
+void LinearEmitter::emit() {
+  const LinearBlocking &blocking = machine.blocking;
+  sums = k.scratch(k.f32Type(), blocking.rows * sumStride());
+  packed = k.scratch(unitTypeOf(format, module.getContext()), blocking.rows * blocking.k);
+  if (mayWiden())
+    widened =
+        k.scratch(k.f32Type(), machine.rowClasses.front().panels.front() * blocking.k * kLanes);
+  panelStride = k.alignUp(o.inputs, groupOf(format)) * kLanes;
+  // A few rows take each weight once from memory, and a block of inputs would only break its stream
+  // into pieces. The scratch array for rows bounds it.
+  static constexpr int64_t kFewRows = 2;
+  Val kBlock = k.select(o.rowCount <= kFewRows, k.index(blocking.rows / kFewRows * blocking.k),
+                        k.index(blocking.k));
 
-void LinearEmitter::stepPair(MutableArrayRef<Val> sums, ArrayRef<Val> weightAt, ArrayRef<Val> rowAt,
-                             Val kk, int64_t more, bool onlyFirst) {
-  SmallVector<Val> pairs;
-  for (Val at : weightAt)
-    pairs.push_back(k.loadVector(o.weights, at + (kk + more) * kLanes, 2 * kLanes));
-
-  if (usesDpbf16(variant)) {
-    for (auto [r, at] : llvm::enumerate(rowAt)) {
-      Val x = onlyFirst ? broadcastBf16PairFirst(k, o.rows, at + kk + more)
-                        : broadcastBf16Pair(k, o.rows, at + kk + more);
-      for (auto [p, pair] : llvm::enumerate(pairs)) {
-        Val &sum = sums[p * rowAt.size() + r];
-        sum = dpbf16(k, sum, x, pair);
-      }
-    }
-    return;
-  }
-
-  SmallVector<std::pair<Val, Val>> weights;
-  for (Val pair : pairs)
-    weights.push_back(variant.weights == LinearVariant::Weights::F16
-                          ? splitF16Pairs(k, pair)
-                          : std::pair(k.pairFirst(pair), k.pairSecond(pair)));
-  for (int64_t half : {0, 1}) {
-    for (auto [r, at] : llvm::enumerate(rowAt)) {
-      // The second of an odd last pair is padding: zero by zero, which still counts (-0 becomes
-      // +0).
-      Val x = half && onlyFirst ? k.splat(0) : k.broadcastLoad(o.rows, at + kk + (more + half));
-      for (auto [p, weight] : llvm::enumerate(weights)) {
-        Val &sum = sums[p * rowAt.size() + r];
-        sum = k.fma(x, half ? weight.second : weight.first, sum);
-      }
-    }
-  }
-}
-
-void LinearEmitter::emitTile(int64_t rows, int64_t panels, const Block &block, Val row, Val panel) {
-  SmallVector<Val> weightAt, rowAt, sumAt;
-  for (int64_t p = 0; p < panels; ++p)
-    weightAt.push_back((panel + p) * panelStride);
-  for (int64_t r = 0; r < rows; ++r)
-    rowAt.push_back((row + r) * o.rowStride);
-  for (int64_t p = 0; p < panels; ++p)
-    for (int64_t r = 0; r < rows; ++r)
-      sumAt.push_back(scratchAt(block, row + r, panel + p));
-
-  SmallVector<Val> acc = k.choose(
-      block.k == 0, [&] { return SmallVector<Val>(sumAt.size(), k.splat(0)); },
-      [&] { return llvm::map_to_vector(sumAt, [&](Val at) { return k.loadVector(sums, at); }); });
-
-  int64_t group = inPairs() ? 2 : 1;
-  // Enough work per turn to hide the loop, few enough instructions to stay in the decoded cache.
-  int64_t turn = rows * panels >= 16 ? group : 4 * group;
-  Val whole = block.k + (block.kEnd - block.k) / turn * turn;
-  auto stepsAt = [&](SmallVector<Val> &sums, Val kk, int64_t count) {
-    for (int64_t more = 0; more < count; more += group)
-      if (inPairs())
-        stepPair(sums, weightAt, rowAt, kk, more, /*onlyFirst=*/false);
-      else
-        step(sums, weightAt, rowAt, kk, more);
-  };
-  acc = k.reductionLoop(block.k, whole, turn, acc, [&](Val kk, ArrayRef<Val> carried) {
-    SmallVector<Val> next(carried);
-    stepsAt(next, kk, turn);
-    return next;
+  k.forLoop(0, o.rowCount, blocking.rows, [&](Val row) {
+    Val rowEnd = k.min(row + blocking.rows, o.rowCount);
+    k.forLoop(o.firstPanel, o.endPanel, blocking.panels, [&](Val panel) {
+      Block block;
+      block.row = row, block.rowEnd = rowEnd;
+      block.panel = panel, block.panelEnd = k.min(panel + blocking.panels, o.endPanel);
+      k.forLoop(0, o.inputs, kBlock, [&](Val kk) {
+        block.k = kk, block.kEnd = k.min(kk + kBlock, o.inputs);
+        block.units = k.alignUp(block.kEnd - kk, groupOf(format)) / inputsPerUnit(format);
+        Val from = row;
+        for (const RowClass &rowClass : machine.rowClasses) {
+          Val to = wholeSteps(from, rowEnd, rowClass.rows);
+          k.ifThen(from < to, [&] { emitClass(rowClass, block, from, to); });
+          from = to;
+        }
+      });
+      emitEpilogue(block);
+    });
   });
-  Val evenEnd = inPairs() ? whole + (block.kEnd - whole) / 2 * 2 : block.kEnd;
-  acc = k.reductionLoop(whole, evenEnd, group, acc, [&](Val kk, ArrayRef<Val> carried) {
-    SmallVector<Val> next(carried);
-    stepsAt(next, kk, group);
-    return next;
-  });
-  if (inPairs())
-    acc = k.choose(
-        evenEnd < block.kEnd,
-        [&] {
-          SmallVector<Val> next(acc);
-          stepPair(next, weightAt, rowAt, evenEnd, 0, /*onlyFirst=*/true);
-          return next;
-        },
-        [&] { return acc; });
-
-  for (auto [at, sum] : llvm::zip(sumAt, acc))
-    k.store(sum, sums, at);
 }
 
 void LinearEmitter::emitClass(const RowClass &rowClass, const Block &block, Val row, Val rowEnd) {
+  Val tiles = (rowEnd - row) / rowClass.rows;
+  callPack(k, module, format, rowClass.rows, o.rows, row * o.rowStride + block.k, o.rowStride,
+           tiles, block.kEnd - block.k, packed, k.index(0), k.alignUp(block.units, kLanes));
   Val panel = block.panel;
   for (int64_t panels : rowClass.panels) {
-    Val panelEnd = panel + (block.panelEnd - panel) / panels * panels;
-    k.forLoop(panel, panelEnd, panels, [&](Val p) {
-      k.forLoop(row, rowEnd, rowClass.rows,
-                [&](Val r) { emitTile(rowClass.rows, panels, block, r, p); });
-    });
+    Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
+    auto steps = [&](bool many) {
+      k.forLoop(panel, panelEnd, panels,
+                [&](Val p) { emitTiles(rowClass.rows, panels, block, row, rowEnd, p, many); });
+    };
+    if (&rowClass == &machine.rowClasses.front())
+      k.ifElse(tiles >= kManyTiles, [&] { steps(true); }, [&] { steps(false); });
+    else
+      steps(false);
     panel = panelEnd;
   }
+}
+
+/// All row tiles of a class against some panels.
+void LinearEmitter::emitTiles(int64_t rows, int64_t panels, const Block &block, Val row, Val rowEnd,
+                              Val panel, bool many) {
+  const LinearBlocking &blocking = machine.blocking;
+  TileFormat tileFormat = format;
+  TileOperands t;
+  t.weights = o.weights, t.weightAt = panel * panelStride + block.k * kLanes,
+  t.panelStride = panelStride;
+  t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
+  Val next;
+  if (many) {
+    if (mayWiden()) {
+      tileFormat = TileFormat::F32;
+      callWiden(k, module, format, panels, blocking.k * kLanes, o.weights, t.weightAt, panelStride,
+                block.units, widened);
+      t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(blocking.k * kLanes);
+    }
+    // The next step's weights are fetched while this one's row tiles pass, a part with each tile.
+    t.ahead = o.weights, t.aheadStride = panelStride;
+    next = k.select(panel + panels < o.endPanel, panel + panels, panel) * panelStride +
+           block.k * kLanes;
+  }
+  Val tileUnits = k.alignUp(block.units, kLanes);
+  k.forLoop(row, rowEnd, rows, [&](Val r) {
+    t.rowAt = (r - row) * tileUnits;
+    t.sumAt = (r - block.row) * sumStride() + (panel - block.panel) * kLanes;
+    if (many)
+      t.aheadAt =
+          next + (r - row) / rows *
+                     (blocking.k / inputsPerUnit(tileFormat) / 8 * groupOf(format) * kLanes);
+    callTile(k, module, tileFormat, rows, panels, sumStride(), t);
+  });
 }
 
 void LinearEmitter::emitEpilogue(const Block &block) {
@@ -248,7 +215,8 @@ void LinearEmitter::emitEpilogue(const Block &block) {
     if (variant.bias)
       bias = k.extend(k.maskedLoad(o.bias, column, mask));
     k.forLoop(block.row, block.rowEnd, 1, [&](Val row) {
-      Val value = k.loadVector(sums, scratchAt(block, row, panel));
+      Val value =
+          k.loadVector(sums, (row - block.row) * sumStride() + (panel - block.panel) * kLanes);
       if (bias)
         value = value + bias;
       value = activate(k, variant.activation, value);
@@ -269,37 +237,10 @@ void LinearEmitter::emitEpilogue(const Block &block) {
   });
 }
 
-void LinearEmitter::emit() {
-  const LinearBlocking &blocking = machine.blocking;
-  sums = k.scratch(k.f32Type(), blocking.rows * blocking.panels * kLanes);
-  panelStride = inPairs() ? k.alignUp(o.inputs, 2) * kLanes : o.inputs * kLanes;
-  // A few rows take each weight once from memory; cutting k would only break its stream into
-  // pieces.
-  Val kBlock = k.select(o.rowCount <= 2, k.max(o.inputs, k.index(1)), k.index(blocking.k));
-
-  k.forLoop(0, o.rowCount, blocking.rows, [&](Val row) {
-    Val rowEnd = k.min(row + blocking.rows, o.rowCount);
-    k.forLoop(o.firstPanel, o.endPanel, blocking.panels, [&](Val panel) {
-      Block block;
-      block.row = row, block.rowEnd = rowEnd;
-      block.panel = panel, block.panelEnd = k.min(panel + blocking.panels, o.endPanel);
-      k.forLoop(0, o.inputs, kBlock, [&](Val kk) {
-        block.k = kk, block.kEnd = k.min(kk + kBlock, o.inputs);
-        Val from = row;
-        for (const RowClass &rowClass : machine.rowClasses) {
-          Val to = from + (rowEnd - from) / rowClass.rows * rowClass.rows;
-          k.ifThen(from < to, [&] { emitClass(rowClass, block, from, to); });
-          from = to;
-        }
-      });
-      emitEpilogue(block);
-    });
-  });
-}
-
 void callLinear(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
                 const LinearVariant &variant, const LinearOperands &operands) {
-  assert((!usesDpbf16(variant) || machine.hasDpbf16) && "this machine has no vdpbf16ps");
+  assert((formatOf(variant) != TileFormat::Dpbf16 || machine.hasDpbf16) &&
+         "this machine has no vdpbf16ps");
   MLIRContext *context = module.getContext();
   Type index = IndexType::get(context), f32 = Float32Type::get(context);
   SmallVector<Type> types = {arrayOf(variant.weightType(context)),
@@ -336,7 +277,7 @@ void callLinear(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
           o.bias = values[next++];
         if (variant.residual)
           o.residual = values[next++], o.residualStride = values[next++];
-        LinearEmitter(inner, machine, variant, o).emit();
+        LinearEmitter(inner, module, machine, variant, o).emit();
       });
   k.call(kernel, arguments);
 }

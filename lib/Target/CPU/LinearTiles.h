@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The pieces of a linear layer that do the work: register tiles (some rows against some panels over
+// a range of inputs, one chain of fma per sum) and the two copies that feed them. Each is a kernel
+// of its own, shared by all linear kernels of a module, whatever their epilogue.
+#ifndef SLUICE_LIB_TARGET_CPU_LINEARTILES_H
+#define SLUICE_LIB_TARGET_CPU_LINEARTILES_H
+
+#include "lib/Target/CPU/KernelBuilder.h"
+
+namespace sluice::cpu {
+
+/// What a tile multiplies: panels of f32; panels of bf16 or f16 pairs, widened in registers; pairs
+/// by vdpbf16ps.
+///
+/// A *unit* is what is broadcast from a row: one f32, or a pair of bf16 for Dpbf16. Tiles count in
+/// units.
+enum class TileFormat { F32, Bf16, F16, Dpbf16 };
+
+/// Inputs per group of a panel, per unit, and units that a step of a tile takes.
+inline int64_t groupOf(TileFormat format) { return format == TileFormat::F32 ? 1 : 2; }
+inline int64_t inputsPerUnit(TileFormat format) { return format == TileFormat::Dpbf16 ? 2 : 1; }
+inline int64_t unitsPerStep(TileFormat format) { return groupOf(format) / inputsPerUnit(format); }
+
+mlir::Type weightTypeOf(TileFormat format, mlir::MLIRContext *context);
+/// Rows as they lie in memory, and units.
+mlir::Type rowTypeOf(TileFormat format, mlir::MLIRContext *context);
+mlir::Type unitTypeOf(TileFormat format, mlir::MLIRContext *context);
+
+/// Arrays and element offsets into them.
+struct TileOperands {
+  Val weights, weightAt, panelStride; ///< |weightAt|: the first panel's element of the first unit
+  Val rows,
+      rowAt; ///< packed units: chunks of kLanes units of row 0, row 1, ..., then the next chunk
+  Val sums, sumAt; ///< rows |sumStride| apart, panels kLanes apart
+  Val units;       ///< a multiple of unitsPerStep
+  Val first;       ///< i1: sums start at zero; otherwise they go on from |sums|
+  /// Weights to fetch meanwhile, a line of each panel every eight units: where, and how far apart
+  /// the panels are. May be empty.
+  Val ahead, aheadAt, aheadStride;
+};
+
+/// Calls the tile of |rows| x |panels|. |sumStride| is fixed per module.
+void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t rows,
+              int64_t panels, int64_t sumStride, const TileOperands &operands);
+
+/// Packs |tiles| x |rows| rows for tiles of |rows|: their inputs [from, to), zeros up to a whole
+/// chunk, at |dest|[destAt]; tiles are rows x |tileUnits| units apart.
+void callPack(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t rows, Val source,
+              Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
+              Val tileUnits);
+
+/// |panels| panels of pairs, |units| (even) from |weightAt| on, as f32 panels at the start of
+/// |dest|, |destStride| apart.
+void callWiden(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t panels,
+               int64_t destStride, Val weights, Val weightAt, Val panelStride, Val units, Val dest);
+
+} // namespace sluice::cpu
+
+#endif
