@@ -126,10 +126,10 @@ func.func @extents(%x: tensor<?x24xf32>, %ask: tensor<?xi32> {sluice.name = "ask
   return %a, %p : tensor<?x24xf32>, tensor<?x24xf32>
 }
 
-// CHECK: memref.global "private" constant @[[GLOBAL:.*]] : memref<5xf32> = dense<[1.0{{.*}}]>
+// CHECK: memref.global "private" constant @[[$GLOBAL:.*]] : memref<5xf32> = dense<[1.0{{.*}}]>
 // CHECK-LABEL: func @constant_and_static_shape
 func.func @constant_and_static_shape(%x: tensor<3x5xf32>) -> tensor<3x5xf32> {
-  // CHECK: %[[W:.*]] = memref.get_global @[[GLOBAL]]
+  // CHECK: %[[W:.*]] = memref.get_global @[[$GLOBAL]]
   // CHECK: sluice.clamp %{{.*}} width %[[W]]
   %w = arith.constant dense<[1.0, 2.0, 3.0, 4.0, 0.0]> : tensor<5xf32>
   %y = sluice.clamp %x width %w nan propagate : (tensor<3x5xf32>, tensor<5xf32>) -> tensor<3x5xf32>
