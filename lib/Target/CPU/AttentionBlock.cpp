@@ -32,10 +32,10 @@ class BlockWriter {
 public:
   BlockWriter(KernelBuilder &k, ModuleOp module, const AttentionVariant &variant,
               const AttentionOperands &a, const AttentionScratch &scratch, int64_t rows, Val seq,
-              Val row, Val kvHead, Val firstHead)
+              Val row, Val last, Val kvHead, Val firstHead)
       : k(k), module(module), variant(variant), tile(variant.tile), a(a), scratch(scratch),
         rows(rows), heads(variant.headsPerBlock()), queries(rows * heads), seq(seq), row(row),
-        kvHead(kvHead), firstHead(firstHead) {}
+        last(last), kvHead(kvHead), firstHead(firstHead) {}
 
   void write();
 
@@ -59,6 +59,8 @@ private:
   /// Head of the model that query |q| of the block is; beyond the group, its last one again.
   Val headOf(int64_t q);
   int64_t rowOf(int64_t q) const { return q / heads; }
+  /// Row |r| of the block; beyond the last one, that one again, which gives its results again.
+  Val rowAt(int64_t r) { return r == 0 ? row : k.min(row + r, last); }
   /// How many of the cut's keys row |r| of the block sees.
   Val seenInCut(int64_t r, Val firstKey);
   /// The one or two f32 vectors in 16 words.
@@ -78,7 +80,7 @@ private:
   const AttentionOperands &a;
   const AttentionScratch &scratch;
   int64_t rows, heads, queries;
-  Val seq, row, kvHead, firstHead;
+  Val seq, row, last, kvHead, firstHead;
 
   SmallVector<Val> seen; ///< keys that each row of the block sees
 };
@@ -92,7 +94,7 @@ void BlockWriter::countVisible() {
   Val first = number(a.rowStart, seq);
   Val before = variant.paged ? number(a.past, seq) : k.index(0);
   for (int64_t r = 0; r < rows; ++r)
-    seen.push_back(variant.causal ? before + (row + r - first) + 1
+    seen.push_back(variant.causal ? before + (rowAt(r) - first) + 1
                                   : before + number(a.rowStart, seq + 1) - first);
   if (variant.paged)
     checkPages();
@@ -132,7 +134,7 @@ void BlockWriter::checkPages() {
 void BlockWriter::packQueries() {
   SmallVector<Val> from;
   for (int64_t q = 0; q < queries; ++q)
-    from.push_back((row + rowOf(q)) * a.queryRow + headOf(q) * a.queryHead);
+    from.push_back(rowAt(rowOf(q)) * a.queryRow + headOf(q) * a.queryHead);
   k.forLoop(0, tile.keySize, 1, [&](Val d) {
     for (int64_t q = 0; q < queries; ++q)
       k.store(k.load(a.query, from[q] + d), scratch.queries, d * queries + q);
@@ -347,7 +349,7 @@ void BlockWriter::writeCut(Val firstKey) {
 
 void BlockWriter::writeResults() {
   for (int64_t q = 0; q < queries; ++q) {
-    Val at = (row + rowOf(q)) * a.resultRow + headOf(q) * a.resultHead;
+    Val at = rowAt(rowOf(q)) * a.resultRow + headOf(q) * a.resultHead;
     Val sum = k.load(scratch.sums, q), some = seen[rowOf(q)] > 0;
     for (int64_t v = 0; v * kLanes < tile.valueSize; ++v) {
       Val output = k.loadVector(scratch.outputs, outputAt(q, v)) / sum;
@@ -371,8 +373,9 @@ void BlockWriter::write() {
 
 void emitAttentionBlock(KernelBuilder &k, ModuleOp module, const AttentionVariant &variant,
                         const AttentionOperands &operands, const AttentionScratch &scratch,
-                        int64_t rows, Val seq, Val row, Val kvHead, Val firstHead) {
-  BlockWriter(k, module, variant, operands, scratch, rows, seq, row, kvHead, firstHead).write();
+                        int64_t rows, Val seq, Val row, Val last, Val kvHead, Val firstHead) {
+  BlockWriter(k, module, variant, operands, scratch, rows, seq, row, last, kvHead, firstHead)
+      .write();
 }
 
 } // namespace sluice::cpu

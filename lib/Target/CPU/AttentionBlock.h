@@ -66,11 +66,11 @@ struct AttentionScratch {
   Val keep, take;         ///< f32 [16]: factors of the old and of the cut's outputs
 };
 
-/// Writes the code of one block: |rows| rows from |row| on of sequence |seq|, and heads of |kvHead|
-/// from |firstHead| (counted inside the group) on.
+/// Writes the code of one block: |rows| rows from |row| on of sequence |seq|, but none behind
+/// |last|, and heads of |kvHead| from |firstHead| (counted inside the group) on.
 void emitAttentionBlock(KernelBuilder &k, mlir::ModuleOp module, const AttentionVariant &variant,
                         const AttentionOperands &operands, const AttentionScratch &scratch,
-                        int64_t rows, Val seq, Val row, Val kvHead, Val firstHead);
+                        int64_t rows, Val seq, Val row, Val last, Val kvHead, Val firstHead);
 
 } // namespace sluice::cpu
 

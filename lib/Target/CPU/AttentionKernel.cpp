@@ -106,16 +106,19 @@ func::FuncOp kernelFor(ModuleOp module, const AttentionVariant &variant) {
               // Rows of the same sequence and kv head that are this worker's too.
               Val rows = k.min(k.toIndex(k.load(a.rowStart, seq + 1)) - row, a.end - item[0]);
               auto block = [&](int64_t count) {
+                Val taken = count == 1 ? k.index(1) : k.min(rows, k.index(count));
                 k.forLoop(0, variant.headChunks(), 1, [&](Val chunk) {
-                  emitAttentionBlock(k, module, variant, a, scratch, count, seq, row, kvHead,
-                                     chunk * heads);
+                  emitAttentionBlock(k, module, variant, a, scratch, count, seq, row,
+                                     row + taken - 1, kvHead, chunk * heads);
                 });
-                return item[0] + count;
+                return item[0] + taken;
               };
               if (most == 1)
                 return {block(1)};
+              // From a quarter on, a block that is not full is quicker than its rows one by one.
               return k.choose(
-                  rows >= most, [&]() -> SmallVector<Val> { return {block(most)}; },
+                  rows > std::max<int64_t>(1, most / 4),
+                  [&]() -> SmallVector<Val> { return {block(most)}; },
                   [&]() -> SmallVector<Val> { return {block(1)}; });
             });
       });
