@@ -61,6 +61,13 @@ LogicalResult checkModule(ModuleOp module) {
         module.emitError("expects 'sluice.kind' to be \"decoder\", \"encoder\" or \"op\", but ");
     return kind ? error << "found " << kind : error << "there is none";
   }
+  // A session sizes its pages and checks tokens by these.
+  auto limits = module->getAttrOfType<DictionaryAttr>("sluice.limits");
+  if (kind.getValue() == "decoder")
+    for (StringRef limit : {"vocab", "max_positions"})
+      if (!limits || !limits.getAs<IntegerAttr>(limit))
+        return module.emitError() << "expects 'sluice.limits' of a decoder to say '" << limit
+                                  << "', but it does not";
   bool weights = module->hasAttrOfType<StringAttr>("sluice.weights");
   bool seed = module->hasAttrOfType<IntegerAttr>("sluice.random_seed");
   auto params = module.getOps<ParamOp>();

@@ -1,6 +1,9 @@
 // A decoder's step: stacked weights, a loop over layers, pages, asked rows, a tied table. Nothing is left in tensor form after
 // placing, nothing is copied, and what the loop carries stays in one buffer.
 // RUN: sluicec %s --from=tensor --to=placed -o - | FileCheck %s
+// RUN: rm -rf %t.sluice && sluicec %s --from=tensor -o %t.sluice
+// RUN: sluice-run %t.sluice --tokens 1,2,3 --max-new 5 --ignore-eos --format=json | FileCheck %s --check-prefix=TOKENS
+// TOKENS: {"tokens": [{{[0-9]+, [0-9]+, [0-9]+, [0-9]+, [0-9]+}}]
 // CHECK-NOT: tensor.
 // CHECK: func.func @step
 // CHECK-SAME: place.arena
@@ -13,7 +16,8 @@
 // CHECK: sluice.add %[[X]], %{{.*}} into %[[X]]
 // CHECK: place.phase "embed" share asked
 
-module attributes {sluice.name = "tiny", sluice.kind = "decoder", sluice.random_seed = 7 : i64} {
+module attributes {sluice.name = "tiny", sluice.kind = "decoder", sluice.random_seed = 7 : i64,
+                   sluice.limits = {vocab = 100 : i64, max_positions = 64 : i64}} {
 sluice.param @qkv stack 2 role weight : tensor<2x40x24xf32> from ["l.{}.q", "l.{}.k", "l.{}.v"] rows [24, 8, 8]
 sluice.param @embed role table layout panel : tensor<100x24xf32> from ["embed"] rows [100]
 sluice.param @n role scale : tensor<24xf32> from ["norm"] rows [24]
@@ -48,5 +52,10 @@ func.func @step(%tok: tensor<?xi32> {sluice.name = "tokens"}, %b: !sluice.batch 
   %xa = sluice.embed %x1[%ask] : (tensor<?x24xf32>, tensor<?xi32>) -> tensor<?x24xf32>
   %lg = sluice.linear %xa, %e : (tensor<?x24xf32>, tensor<100x24xf32>) -> tensor<?x100xf32>
   return %lg, %kv1 : tensor<?x100xf32>, !sluice.pages<@kv>
+}
+func.func @sample(%logits: tensor<?x100xf32> {sluice.name = "logits"}, %t: tensor<?xf32> {sluice.name = "temperature"}, %r: tensor<?xi64> {sluice.name = "rng"})
+    -> (tensor<?xi32> {sluice.name = "tokens"}, tensor<?xi64> {sluice.name = "rng"}) attributes {sluice.export} {
+  %a, %b = sluice.sample.draw %logits temperature %t rng %r : (tensor<?x100xf32>, tensor<?xf32>, tensor<?xi64>) -> (tensor<?xi32>, tensor<?xi64>)
+  return %a, %b : tensor<?xi32>, tensor<?xi64>
 }
 }

@@ -36,7 +36,7 @@ module attributes {sluice.name = "m", sluice.kind = "op"} {
 
 // -----
 
-module attributes {sluice.name = "m", sluice.kind = "decoder"} {
+module attributes {sluice.name = "m", sluice.kind = "decoder", sluice.limits = {vocab = 9 : i64, max_positions = 64 : i64}} {
   // expected-error @+1 {{expects the argument 'kv', which every 'step' has, but there is none of that name}}
   func.func @step(%t: tensor<?xi32> {sluice.name = "tokens"}, %b: !sluice.batch {sluice.name = "batch"}) attributes {sluice.export} {
     return
@@ -150,3 +150,8 @@ module attributes {sluice.name = "m", sluice.kind = "op", sluice.random_seed = 1
     return %w : tensor<4xf32>
   }
 }
+
+// -----
+
+// expected-error @+1 {{expects 'sluice.limits' of a decoder to say 'max_positions', but it does not}}
+module attributes {sluice.name = "m", sluice.kind = "decoder", sluice.limits = {vocab = 9 : i64}} {}
