@@ -13,7 +13,7 @@ def Sluice_RopeOp : Sluice_ComputeOp<"rope"> {
   let description = [{
     **Computes**, for each row r, head h and pair i < dims/2, with (a, b) the two channels of the pair:
 
-        freq[i]  = f32(1 / f32(theta^(2i/dims)))
+        freq[i]  = f32(1 / f32(theta^f32(2i/dims)))
         angle    = f32(position[r]) * freq[i]                      // rounded to f32
         result a = x[a] * cos(angle) - x[b] * sin(angle)
         result b = x[b] * cos(angle) + x[a] * sin(angle)
@@ -31,7 +31,7 @@ def Sluice_RopeOp : Sluice_ComputeOp<"rope"> {
 
     **Edges**  Position 0 changes nothing. Positions are at least 0 and below 2^20; beyond that the sine loses accuracy.
 
-    **Numerics**  The f32 angle is part of the definition (models are trained with it); sine and cosine of it are within 2e-7.
+    **Numerics**  The f32 exponent, frequency and angle are part of the definition: models are trained with them. Sine and cosine of it are within 2e-7.
     Bound: docs/Numerics.md, row "rope".
 
     **Effects**  May be in place.

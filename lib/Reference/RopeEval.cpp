@@ -11,10 +11,11 @@ using namespace sluice;
 using namespace sluice::reference;
 using namespace sluice::reference::bounds;
 
-/// The angle as models are trained with it: every step of its computation is rounded to f32.
+/// The angle as models are trained with it: every step of its computation is rounded to f32, the
+/// exponent included.
 static double angleOf(int64_t position, int64_t pair, int64_t dims, double theta) {
-  float power = static_cast<float>(
-      std::pow(theta, 2.0 * static_cast<double>(pair) / static_cast<double>(dims)));
+  float exponent = static_cast<float>(2 * pair) / static_cast<float>(dims);
+  float power = static_cast<float>(std::pow(theta, static_cast<double>(exponent)));
   float frequency = 1.0f / power;
   return static_cast<float>(position) * frequency;
 }

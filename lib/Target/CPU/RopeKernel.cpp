@@ -18,16 +18,17 @@ using llvm::SmallVector;
 namespace sluice::cpu {
 namespace {
 
-/// The private table of f32(1 / f32(theta^(2i/dims))), i < dims/2.
+/// The private table of f32(1 / f32(theta^f32(2i/dims))), i < dims/2.
 memref::GlobalOp frequencies(ModuleOp module, double theta, int64_t dims) {
   std::string name =
       llvm::formatv("rope_frequencies_{0}_{1:x}", dims, llvm::bit_cast<uint64_t>(theta));
   if (auto known = module.lookupSymbol<memref::GlobalOp>(name))
     return known;
   SmallVector<float> values(dims / 2);
-  for (int64_t i = 0; i < dims / 2; ++i)
-    values[i] = 1.0f / static_cast<float>(std::pow(theta, 2.0 * static_cast<double>(i) /
-                                                              static_cast<double>(dims)));
+  for (int64_t i = 0; i < dims / 2; ++i) {
+    double exponent = static_cast<float>(2 * i) / static_cast<float>(dims);
+    values[i] = 1.0f / static_cast<float>(std::pow(theta, exponent));
+  }
   OpBuilder b = OpBuilder::atBlockBegin(module.getBody());
   auto shape = RankedTensorType::get({dims / 2}, b.getF32Type());
   auto type = MemRefType::get({dims / 2}, b.getF32Type());

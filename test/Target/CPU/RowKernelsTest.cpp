@@ -384,7 +384,9 @@ TEST_P(RopeTest, RotatesByTheAngleInF32) {
         for (int64_t h = 0; h < heads; ++h) {
           const float *in = &x[(r * heads + h) * channels], *out = &y[(r * heads + h) * channels];
           for (int64_t i = 0; i < dims / 2; ++i) {
-            float frequency = 1.0f / static_cast<float>(std::pow(1e4, 2.0 * i / dims));
+            float exponent = static_cast<float>(2 * i) / static_cast<float>(dims);
+            float frequency =
+                1.0f / static_cast<float>(std::pow(1e4, static_cast<double>(exponent)));
             double angle = static_cast<float>(batch.position[r]) * frequency;
             int64_t a = halves ? i : 2 * i, b = halves ? i + dims / 2 : 2 * i + 1;
             ASSERT_NEAR(out[a], in[a] * std::cos(angle) - in[b] * std::sin(angle), 6e-7);
