@@ -14,8 +14,8 @@
 #include "llvm/Support/FormatVariadic.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <memory>
 
@@ -84,6 +84,13 @@ std::shared_ptr<T> keep(Args &&...args) {
 
 bool wanted(const std::string &name) {
   return filter.empty() || name.find(filter) != std::string::npos;
+}
+
+/// CPU time of this thread: on a shared computer, what others take of the core does not count.
+double threadSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return now.tv_sec + now.tv_nsec * 1e-9;
 }
 
 //===-- Ceilings ------------------------------------------------------------------------------===//
@@ -253,11 +260,14 @@ int main(int argc, char **argv) {
     m.run();
   for (int i = 0; i < repetitions; ++i)
     for (Measurement &m : all) {
-      auto start = std::chrono::steady_clock::now();
+      double start = threadSeconds();
       m.run();
-      m.seconds.push_back(
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      m.seconds.push_back(threadSeconds() - start);
     }
+  double load[1];
+  if (getloadavg(load, 1) == 1 && load[0] > 1.5)
+    llvm::errs() << "note: the load average is " << load[0]
+                 << "; others share this core's caches and memory, so expect noise\n";
   llvm::outs() << "machine " << machine.cpu << ", bf16 dot " << sluice::stringify(machine.bf16Dot)
                << ", " << repetitions << " interleaved repetitions, medians\n";
   for (const Measurement &m : all) {

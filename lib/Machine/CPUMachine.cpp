@@ -130,9 +130,9 @@ CacheSizes cachesOf(StringRef cpu) {
 SmallVector<RowClass> rowClassesFor(int64_t vectorBytes, int64_t registers) {
   int64_t perPanel = 64 / vectorBytes;
   if (perPanel == 1) // 24 sums + 2 weights + 1 broadcast of 32
-    return {{12, {2, 1}}, {6, {4, 1}}, {4, {4, 1}}, {2, {8, 4, 1}}, {1, {8, 4, 1}}};
+    return {{12, {2, 1}}, {6, {3, 1}}, {4, {4, 1}}, {2, {4, 1}}, {1, {8, 4, 1}}};
   if (registers == 16) // 12 sums + 2 weights + 1 broadcast of 16
-    return {{6, {1}}, {4, {1}}, {2, {2, 1}}, {1, {4, 1}}};
+    return {{6, {1}}, {4, {1}}, {2, {1}}, {1, {3, 1}}};
   return {
       {6, {1}}, {4, {1}}, {2, {3, 1}}, {1, {4, 1}}}; // NEON: 24 sums + 4 weights + 2 of rows, of 32
 }
@@ -203,10 +203,17 @@ Expected<CPUMachine> describeCPU(StringRef name) {
     llvm::sort(list);
     machine.features = join(list, ",");
   } else if (triple.isX86()) {
+    // The list leaves out what its members imply (avx512vl says avx512f).
     SmallVector<StringRef> list;
     X86::getFeaturesForCPU(cpu, list, /*NeedPlus=*/false);
-    for (StringRef feature : list)
-      has.insert(feature);
+    StringMap<bool> closed;
+    for (StringRef feature : list) {
+      closed[feature] = true;
+      X86::updateImpliedFeatures(feature, /*Enabled=*/true, closed);
+    }
+    for (const auto &feature : closed)
+      if (feature.second)
+        has.insert(feature.first());
   } else {
     std::vector<StringRef> list;
     AArch64::getExtensionFeatures(AArch64::parseCpu(cpu)->getImpliedExtensions(), list);

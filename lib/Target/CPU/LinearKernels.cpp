@@ -102,6 +102,12 @@ private:
   /// Formats that are widened in registers may also be widened once for many rows.
   bool mayWiden() const { return format == TileFormat::Bf16 || format == TileFormat::F16; }
 
+  /// Sixteen registers do not hold the largest tile and weights in the making: it takes widened
+  /// ones or is not used.
+  bool onlyWidened(const RowClass &rowClass) const {
+    return mayWiden() && machine.vectorRegisters == 16 && &rowClass == &machine.rowClasses.front();
+  }
+
   KernelBuilder &k;
   ModuleOp module;
   const CPUMachine &machine;
@@ -145,6 +151,8 @@ void LinearEmitter::emit() {
         Val from = row;
         for (const RowClass &rowClass : machine.rowClasses) {
           Val to = wholeSteps(from, rowEnd, rowClass.rows);
+          if (onlyWidened(rowClass))
+            to = k.select(to - from >= kManyTiles * rowClass.rows, to, from);
           k.ifThen(from < to, [&] { emitClass(rowClass, block, from, to); });
           from = to;
         }
@@ -165,7 +173,9 @@ void LinearEmitter::emitClass(const RowClass &rowClass, const Block &block, Val 
       k.forLoop(panel, panelEnd, panels,
                 [&](Val p) { emitTiles(rowClass.rows, panels, block, row, rowEnd, p, many); });
     };
-    if (&rowClass == &machine.rowClasses.front())
+    if (onlyWidened(rowClass))
+      steps(true);
+    else if (&rowClass == &machine.rowClasses.front())
       k.ifElse(tiles >= kManyTiles, [&] { steps(true); }, [&] { steps(false); });
     else
       steps(false);

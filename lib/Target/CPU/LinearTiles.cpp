@@ -90,28 +90,44 @@ private:
 
 void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt) {
   int64_t perUnit = kLanes * inputsPerUnit(format);
-  SmallVector<Val> raw;
-  for (int64_t p = 0; p < panels; ++p)
-    raw.push_back(k.loadVector(o.weights, weightAt[p] + unit * perUnit, groupOf(format) * kLanes));
+  auto load = [&](int64_t p) {
+    return k.loadVector(o.weights, weightAt[p] + unit * perUnit, groupOf(format) * kLanes);
+  };
+  auto unitOf = [&](int64_t row, int64_t more) {
+    return k.broadcastLoad(o.rows, rowAt + (row * kLanes + more));
+  };
+  bool isPaired = unitsPerStep(format) == 2;
 
-  SmallVector<SmallVector<Val, 2>> weights; // [unit of the step][panel]
-  if (format == TileFormat::F32 || format == TileFormat::Dpbf16) {
-    weights.emplace_back(raw.begin(), raw.end());
-  } else {
-    weights.resize(2);
-    for (Val pairs : raw) {
-      auto [first, second] = splitPairs(k, format, pairs);
-      weights[0].push_back(first);
-      weights[1].push_back(second);
+  if (isPaired && rows <= 2) {
+    // Few rows, many panels: the rows' units stay, weights are widened one panel after the other.
+    for (int64_t p = 0; p < panels; ++p) {
+      auto [first, second] = splitPairs(k, format, load(p));
+      for (int64_t more : {0, 1})
+        for (int64_t r = 0; r < rows; ++r)
+          sum(sums, r, p) = k.fma(unitOf(r, more), more ? second : first, sum(sums, r, p));
     }
+    return;
   }
-  for (auto [more, widened] : llvm::enumerate(weights))
+
+  SmallVector<SmallVector<Val, 2>> weights(isPaired ? 2 : 1); // [unit of the step][panel]
+  for (int64_t p = 0; p < panels; ++p) {
+    Val raw = load(p);
+    if (!isPaired) {
+      weights[0].push_back(raw);
+      continue;
+    }
+    auto [first, second] = splitPairs(k, format, raw);
+    weights[0].push_back(first);
+    weights[1].push_back(second);
+  }
+  for (size_t more = 0; more < weights.size(); ++more)
     for (int64_t r = 0; r < rows; ++r) {
-      Val x = k.broadcastLoad(o.rows, rowAt + (r * kLanes + static_cast<int64_t>(more)));
+      Val x = unitOf(r, static_cast<int64_t>(more));
       for (int64_t p = 0; p < panels; ++p) {
         Val &s = sum(sums, r, p);
-        s = format == TileFormat::Dpbf16 ? dpbf16(k, s, k.bitcast(x, k.bf16Type()), widened[p])
-                                         : k.fma(x, widened[p], s);
+        s = format == TileFormat::Dpbf16
+                ? dpbf16(k, s, k.bitcast(x, k.bf16Type()), weights[more][p])
+                : k.fma(x, weights[more][p], s);
       }
     }
 }
@@ -128,11 +144,10 @@ void TileEmitter::emit() {
       o.first, [&] { return SmallVector<Val>(sumAt.size(), k.splat(0)); },
       [&] { return llvm::map_to_vector(sumAt, [&](Val at) { return k.loadVector(o.sums, at); }); });
 
-  // A chunk holds kLanes units of each row. A large tile's step hides its loop as it is, and more
-  // steps at once would only tempt the scheduler to load ahead until the sums no longer fit; small
-  // ones take several steps a turn.
+  // A chunk holds kLanes units of each row. A step hides its loop unless it is tiny, and
+  // more steps at once would only tempt the scheduler to load ahead until the sums no longer fit.
   int64_t perStep = unitsPerStep(format);
-  int64_t turn = rows * panels >= 16 ? perStep : 8;
+  int64_t turn = rows * panels > 2 ? perStep : 2 * perStep;
   int64_t aheadLine =
       o.ahead ? 64 * 8 / cast<MemRefType>(o.ahead.type()).getElementTypeBitWidth() : 0;
   Val whole = o.units / kLanes * kLanes;
