@@ -2,7 +2,7 @@
  *
  * batch_invariance.c: a row's bits do not depend on what runs beside it.
  *
- *   batch_invariance ARTEFACT [--batches N] [--seed S] [--threads LIST]
+ *   batch_invariance ARTEFACT [--batches N] [--seed S] [--threads LIST] [--longest TOKENS]
  *
  * For each of N (200) random ragged batches: every sequence is run alone, whole, on one thread,
  * with pages in order, and all its rows' logits are kept. Then the batch is run together, by 1
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEQS = 6, MOST_ROWS = 96 };
+enum { SEQS = 6, MOST_ROWS = 4096 };
 
 static uint64_t random_state;
 
@@ -50,12 +50,11 @@ typedef struct counts {
   int64_t batches, rows, steps, forks, different;
 } counts_t;
 
-static void draw(batch_t *b, int64_t vocab, int64_t max_seq) {
-  int32_t most = max_seq < MOST_ROWS ? (int32_t)max_seq : MOST_ROWS;
+static void draw(batch_t *b, int64_t vocab, int32_t most) {
   b->seqs = between(2, SEQS);
   for (int32_t i = 0; i < b->seqs; ++i) {
-    // Many short ones, some that cross pages.
-    b->length[i] = between(1, between(0, 2) ? (most < 24 ? most : 24) : most);
+    // Many short ones, some that cross pages, a few as long as can be.
+    b->length[i] = between(1, between(0, 3) ? (most < 24 ? most : 24) : most);
     for (int32_t t = 0; t < b->length[i]; ++t)
       b->tokens[i][t] = (int32_t)(next_random() % (uint64_t)vocab);
     b->prefix[i] = 0;
@@ -136,11 +135,12 @@ static sluice_status_t run_together(sluice_session_t *s, const batch_t *b, int64
 }
 
 static int run(const sluice_model_t *model, int64_t batches, uint64_t seed, const int32_t *threads,
-               int32_t thread_count, counts_t *counts) {
+               int32_t thread_count, int32_t longest, counts_t *counts) {
   const sluice_model_info_t *info = sluice_model_info(model);
   const sluice_function_info_t *step = sluice_model_function(model, "step");
-  sluice_session_options_t options = {
-      .threads = 1, .max_rows = SEQS * MOST_ROWS, .max_seqs = SEQS, .poison = true};
+  sluice_session_options_t options = {.threads = 1, .max_seqs = SEQS, .poison = true};
+  longest = info->limits.max_seq < longest ? (int32_t)info->limits.max_seq : longest;
+  options.max_rows = SEQS * longest;
   sluice_session_t *alone;
   if (info->kind != SLUICE_KIND_DECODER || !step) {
     fprintf(stderr, "batch_invariance: error: %s is no decoder with a step\n", info->name);
@@ -150,15 +150,15 @@ static int run(const sluice_model_t *model, int64_t batches, uint64_t seed, cons
     return fail("session");
   int64_t width = step->args[step->arg_count - 1].row_elements;
   batch_t *b = calloc(1, sizeof *b);
-  float *out = malloc((size_t)(SEQS * MOST_ROWS) * (size_t)width * sizeof *out);
+  float *out = malloc((size_t)(SEQS * longest) * (size_t)width * sizeof *out);
   for (int i = 0; i < SEQS && b; ++i)
-    b->alone[i] = malloc((size_t)MOST_ROWS * (size_t)width * sizeof *out);
+    b->alone[i] = malloc((size_t)longest * (size_t)width * sizeof *out);
   int code = b && out ? 0 : 4;
   for (int32_t t = 0; t < thread_count && code == 0; ++t) {
     // Each thread count sees the same batches, and a page order of its own.
     for (int64_t n = 0; n < batches && code == 0; ++n) {
       random_state = seed * 1000003u + (uint64_t)n;
-      draw(b, info->limits.vocab, info->limits.max_seq);
+      draw(b, info->limits.vocab, longest);
       options.threads = threads[t];
       options.page_shuffle = next_random() | 1;
       sluice_session_t *together;
@@ -189,6 +189,7 @@ static int run(const sluice_model_t *model, int64_t batches, uint64_t seed, cons
 
 int main(int argc, char **argv) {
   int64_t batches = 200;
+  int32_t longest = 300; // Past the first cut of attention's reduction, at 256 keys.
   uint64_t seed = 7;
   int32_t threads[8] = {1, 2}, thread_count = 2;
   const char *artefact = NULL;
@@ -196,6 +197,8 @@ int main(int argc, char **argv) {
     const char *value = i + 1 < argc ? argv[i + 1] : NULL;
     if (strcmp(argv[i], "--batches") == 0 && value) {
       batches = atoll(argv[++i]);
+    } else if (strcmp(argv[i], "--longest") == 0 && value) {
+      longest = atoi(argv[++i]);
     } else if (strcmp(argv[i], "--seed") == 0 && value) {
       seed = strtoull(argv[++i], NULL, 10);
     } else if (strcmp(argv[i], "--threads") == 0 && value) {
@@ -209,8 +212,9 @@ int main(int argc, char **argv) {
       break;
     }
   }
-  if (!artefact || batches < 1 || thread_count < 1) {
-    fprintf(stderr, "usage: batch_invariance ARTEFACT [--batches N] [--seed S] [--threads 1,2]\n");
+  if (!artefact || batches < 1 || longest < 1 || longest > MOST_ROWS || thread_count < 1) {
+    fprintf(stderr, "usage: batch_invariance ARTEFACT [--batches N] [--seed S] [--threads 1,2] "
+                    "[--longest TOKENS]\n");
     return 1;
   }
   sluice_model_t *model;
@@ -219,7 +223,7 @@ int main(int argc, char **argv) {
     fail(artefact);
     return 2;
   }
-  int code = run(model, batches, seed, threads, thread_count, &counts);
+  int code = run(model, batches, seed, threads, thread_count, longest, &counts);
   printf("%lld batches, %lld steps, %lld forks, %lld rows compared, %lld differ\n",
          (long long)counts.batches, (long long)counts.steps, (long long)counts.forks,
          (long long)counts.rows, (long long)counts.different);

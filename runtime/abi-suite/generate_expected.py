@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes generate_expected.h: seeded weights as docs/Contracts.md (sections 3 and 5) defines them, computed with NumPy.
+"""Writes generate_expected.inc: seeded weights as docs/Contracts.md (sections 3 and 5) defines them, computed with NumPy.
 
 Shares nothing with the runtime but that page. Run it with --check to compare with the header that is there.
 """
@@ -86,7 +86,7 @@ CASES = [
 
 def render():
     out = ["/* SPDX-License-Identifier: Apache-2.0", " *",
-           " * generate_expected.h: written by generate_expected.py; do not edit.", " */"]
+           " * generate_expected.inc: written by generate_expected.py; do not edit.", " */"]
     for label, dtype, layout, role, seed, stack, columns, sources in CASES:
         group = 2 if dtype in ("bf16", "f16") else 1
         data = b""
@@ -103,7 +103,7 @@ def render():
 
 
 if __name__ == "__main__":
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "generate_expected.h")
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "generate_expected.inc")
     with np.errstate(over="ignore"):
         text = render()
     if sys.argv[1:] == ["--check"]:

@@ -21,7 +21,7 @@ typedef struct expectation {
 } expectation_t;
 
 static const expectation_t cases[] = {
-#include "generate_expected.h"
+#include "generate_expected.inc"
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
