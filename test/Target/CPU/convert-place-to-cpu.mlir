@@ -101,3 +101,41 @@ func.func @g(%i: memref<?xi32>, %y: memref<?x8xf32>, %z: memref<?x8xf32>) attrib
 }
 // CHECK: func.func private @trap
 // CHECK: llvm.cmpxchg
+
+// -----
+
+// A decoder's memory: the pages of pool 1, rows appended before they are attended to; the items of
+// attention are rows times kv heads.
+
+sluice.kv @other layers 1 heads 1 key 8 value 8 page 16 : f32
+sluice.kv @kv layers 2 heads 2 key 24 value 40 page 32 : bf16
+
+// CHECK-LABEL: func.func @sluice_fn_step
+func.func @step(%q: memref<?x6x24xf32>, %k: memref<?x2x24xf32>, %v: memref<?x2x40xf32>, %b: !sluice.batch,
+                %kv: !sluice.pages<@kv>, %o: memref<?x6x40xf32>) attributes {sluice.export} {
+  %l = arith.constant 1 : index
+  place.team {
+    // CHECK-DAG: llvm.getelementptr %arg0[24]
+    // CHECK-DAG: llvm.getelementptr %{{.*}}[16]
+    // CHECK-DAG: llvm.getelementptr %{{.*}}[24]
+    // CHECK: call @cache_append_bf16_24_40(
+    place.phase "append" share rows {
+      sluice.cache.append %k, %v to %kv[%l] batch %b
+        : (memref<?x2x24xf32>, memref<?x2x40xf32>, !sluice.pages<@kv>, index, !sluice.batch) -> ()
+    }
+    // CHECK: llvm.call
+    place.barrier
+    // CHECK: %[[ITEMS:.*]] = arith.muli %{{.*}}, %c2
+    // CHECK: arith.muli %{{.*}}, %[[ITEMS]]
+    // CHECK: call @attention_pages_causal_bf16_24x40_group3_to_f32(
+    place.phase "attention" share heads {
+      sluice.attention %q pages %kv[%l] batch %b mask #sluice.causal into %o {scale = 0.2}
+        : (memref<?x6x24xf32>, !sluice.pages<@kv>, index, !sluice.batch, memref<?x6x40xf32>) -> ()
+    }
+  }
+  return
+}
+// Sums stay in registers.
+// CHECK: func.func private @attention_pages_causal_bf16_24x40_group3_to_f32
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: cpu.reduction
