@@ -59,6 +59,11 @@ static std::pair<Val, Val> splitPairs(KernelBuilder &k, TileFormat format, Val p
   return {narrow(words), narrow(words >> 16)};
 }
 
+/// How far ahead of itself a tile of few rows fetches its weights, in units. Measured on Sapphire
+/// Rapids with bf16: mat-vec at 84 % of a plain read loop without, 97 % with 8 to 32 lines, less
+/// beyond; into L1, as L2 alone gains half of it.
+static constexpr int64_t kStreamAhead = 32;
+
 //===-- Tiles ---------------------------------------------------------------------------------===//
 
 namespace {
@@ -91,6 +96,9 @@ private:
 void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt) {
   int64_t perUnit = kLanes * inputsPerUnit(format);
   auto load = [&](int64_t p) {
+    // Few rows stream their weights from memory, and the hardware alone does not keep up.
+    if (!o.ahead)
+      k.prefetch(o.weights, weightAt[p] + (unit + kStreamAhead) * perUnit);
     return k.loadVector(o.weights, weightAt[p] + unit * perUnit, groupOf(format) * kLanes);
   };
   auto unitOf = [&](int64_t row, int64_t more) {
