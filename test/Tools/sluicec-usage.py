@@ -23,6 +23,8 @@
 # RUN: %python %s 1 "unknown cpu 'sapphirerapid': did you mean 'sapphirerapids'?" -- %root/test/Fixtures/bert-sentence/model --weights=random:1 --cpu=sapphirerapid -o x.sluice
 # RUN: %python %s 2 "there is nothing of that name" -- nowhere -o x.sluice
 # RUN: %python %s 2 "no-mlir.mlir:1:1: error: custom op 'not' is unknown" -- %S/Inputs/no-mlir.mlir --from=tensor -o x.sluice
+# RUN: %python -c "print('(' * 200000)" > %t.mlir
+# RUN: %python %s 2 "brackets nest 200000 deep, expected at most 128" -- %t.mlir --from=tensor -o x.sluice
 
 # An option whose part is not built yet parses, and says so.
 # RUN: %python %s 3 "'--quantize' is not built yet" -- m --quantize=int8 -o x.sluice

@@ -13,6 +13,7 @@
 #include "sluice/Target/CPU/Emit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
@@ -68,6 +69,29 @@ void printModule(ModuleOp module, raw_ostream &os) {
   module.print(os, OpPrintingFlags().enableDebugInfo(/*enable=*/true, /*prettyForm=*/false));
   os << "\n";
 }
+
+/// How deep brackets nest in MLIR text, outside of strings and comments. The parser descends as
+/// deep as its input does, so depth is looked at before parsing.
+unsigned nestingDepth(StringRef text) {
+  unsigned depth = 0, deepest = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '"') {
+      while (++i < text.size() && text[i] != '"')
+        i += text[i] == '\\';
+    } else if (text.substr(i).starts_with("//")) {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (c == '(' || c == '[' || c == '{' || (c == '<' && i > 0 && text[i - 1] != '-')) {
+      deepest = std::max(deepest, ++depth);
+    } else if ((c == ')' || c == ']' || c == '}' || (c == '>' && i > 0 && text[i - 1] != '-')) &&
+               depth > 0) {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+constexpr unsigned kDeepestNesting = 128;
 
 class Compile {
 public:
@@ -143,7 +167,19 @@ private:
 
   /// A module of a later stage, checked for what that stage promises.
   int readModule() {
-    module = parseSourceFile<ModuleOp>(options.model, sources, ParserConfig(&context));
+    auto text = llvm::MemoryBuffer::getFile(options.model);
+    if (!text) {
+      llvm::errs() << "sluicec: error: cannot read '" << options.model
+                   << "': " << text.getError().message() << "\n";
+      return BadInput;
+    }
+    if (unsigned depth = nestingDepth((*text)->getBuffer()); depth > kDeepestNesting) {
+      llvm::errs() << options.model << ": error: brackets nest " << depth
+                   << " deep, expected at most " << kDeepestNesting << "\n";
+      return BadInput;
+    }
+    sources.AddNewSourceBuffer(std::move(*text), llvm::SMLoc());
+    module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
     if (!module)
       return BadInput;
     PassManager check(&context);
