@@ -28,10 +28,11 @@ LogicalResult place::AwaitOp::verify() { return verifyInOne(*this); }
 LogicalResult place::CopyOp::verify() {
   auto from = cast<MemRefType>(getFrom().getType()), into = cast<MemRefType>(getInto().getType());
   if (failed(verifyCompatibleShape(from, into)))
-    return emitOpError() << "expects 'from' and 'into' of one shape, but found " << from << " and " << into << "  [R1]";
+    return emitOpError() << "expects 'from' and 'into' of one shape, but found " << from << " and "
+                         << into << "  [R1]";
   Type narrow = from.getElementType(), wide = into.getElementType();
   if (narrow != wide && !(wide.isF32() && (narrow.isBF16() || narrow.isF16())))
-    return emitOpError() << "expects one element type, or f32 'into' for bf16 or f16, but found " << narrow << " and "
-                         << wide << "  [R2]";
+    return emitOpError() << "expects one element type, or f32 'into' for bf16 or f16, but found "
+                         << narrow << " and " << wide << "  [R2]";
   return success();
 }

@@ -11,15 +11,18 @@ LogicalResult BufferOp::verify() {
   auto [strides, offset] = type.getStridesAndOffset();
   bool bytes = getExtent() == "bytes", fixed = getExtent() == "fixed";
   if (!bytes && !fixed && getExtent() != "rows" && getExtent() != "seqs" && getExtent() != "asked")
-    return emitOpError() << "expects one of \"rows\", \"seqs\", \"asked\", \"bytes\", \"fixed\", but found \""
-                         << getExtent() << "\"  [R1]";
-  bool dims = type.getRank() > 0 && type.isDynamicDim(0) == !fixed && type.getNumDynamicDims() == (fixed ? 0 : 1);
+    return emitOpError()
+           << "expects one of \"rows\", \"seqs\", \"asked\", \"bytes\", \"fixed\", but found \""
+           << getExtent() << "\"  [R1]";
+  bool dims = type.getRank() > 0 && type.isDynamicDim(0) == !fixed &&
+              type.getNumDynamicDims() == (fixed ? 0 : 1);
   if (!dims || strides.back() != 1)
-    return emitOpError() << "expects a memref with " << (fixed ? "a static shape" : "a dynamic first dim only")
+    return emitOpError() << "expects a memref with "
+                         << (fixed ? "a static shape" : "a dynamic first dim only")
                          << " and unit inner stride, but has " << type << "  [R1]";
   if (bytes != type.getElementType().isInteger(8) || (bytes && type.getRank() != 1))
-    return emitOpError() << "expects one dim of i8 with \"bytes\" and only there, but \"" << getExtent()
-                         << "\" has the type " << type << "  [R2]";
+    return emitOpError() << "expects one dim of i8 with \"bytes\" and only there, but \""
+                         << getExtent() << "\" has the type " << type << "  [R2]";
   return success();
 }
 
@@ -34,7 +37,8 @@ static LogicalResult verifyUniform(TeamOp team, Block &block) {
       continue;
     }
     if (!isa<scf::YieldOp>(op) && !isMemoryEffectFree(&op)) {
-      auto error = team.emitOpError("expects phases, barriers, scf.for and ops without effects only  [R1]");
+      auto error =
+          team.emitOpError("expects phases, barriers, scf.for and ops without effects only  [R1]");
       error.attachNote(op.getLoc()) << "but found this op";
       return error;
     }

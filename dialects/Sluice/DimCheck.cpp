@@ -12,8 +12,9 @@ void DimCheck::bind(Dim dim, int64_t size, StringRef name) {
     if (other.letter != dim.letter || other.size == size)
       continue;
     failed = true;
-    op->emitOpError() << "expects dim " << Twine(dim.letter) << " (" << dim.meaning << ") to agree, but '" << other.name
-                      << "' has " << other.size << " and '" << name << "' has " << size << "  [" << rule << "]";
+    op->emitOpError() << "expects dim " << Twine(dim.letter) << " (" << dim.meaning
+                      << ") to agree, but '" << other.name << "' has " << other.size << " and '"
+                      << name << "' has " << size << "  [" << rule << "]";
     return;
   }
   bound.push_back({dim.letter, size, name.str()});
@@ -28,7 +29,8 @@ DimCheck &DimCheck::shape(Type type, StringRef name, ArrayRef<Dim> dims) {
     auto error = op->emitOpError() << "expects '" << name << "' to have the dims [";
     for (auto [i, dim] : llvm::enumerate(dims))
       error << (i ? ", " : "") << Twine(dim.letter);
-    error << "], but it has " << shaped.getRank() << (shaped.getRank() == 1 ? " dim" : " dims") << "  [" << rule << "]";
+    error << "], but it has " << shaped.getRank() << (shaped.getRank() == 1 ? " dim" : " dims")
+          << "  [" << rule << "]";
     return *this;
   }
   for (auto [i, dim] : llvm::enumerate(dims))

@@ -11,8 +11,8 @@
 
 namespace sluice {
 
-/// Checks that each letter has one size wherever it appears in an op. Dynamic sizes agree with everything. After the
-/// first error the rest is ignored, so calls can be chained:
+/// Checks that each letter has one size wherever it appears in an op. Dynamic sizes agree with
+/// everything. After the first error the rest is ignored, so calls can be chained:
 ///
 ///   return DimCheck(op).shape(rows, "rows", {{'R', "rows"}, {'K', "inputs"}})
 ///                      .shape(weight, "weight", {{'N', "outputs"}, {'K', "inputs"}}).result();
@@ -25,7 +25,8 @@ public:
 
   explicit DimCheck(mlir::Operation *op, llvm::StringRef rule = "R1") : op(op), rule(rule) {}
 
-  /// `type` (of the operand or result called `name`) has these dims, in order; null types are absent operands.
+  /// `type` (of the operand or result called `name`) has these dims, in order; null types are
+  /// absent operands.
   DimCheck &shape(mlir::Type type, llvm::StringRef name, llvm::ArrayRef<Dim> dims);
   /// `letter` is `size`, as `name` says.
   DimCheck &size(int64_t size, llvm::StringRef name, Dim dim);

@@ -30,8 +30,8 @@ LogicalResult GatherOp::verify() {
                  .result()))
     return failure();
   if (value.getElementType() != getElementTypeOrSelf(getTable()))
-    return emitOpError() << "expects a value of the table's " << getElementTypeOrSelf(getTable()) << ", but found "
-                         << value.getElementType() << "  [R2]";
+    return emitOpError() << "expects a value of the table's " << getElementTypeOrSelf(getTable())
+                         << ", but found " << value.getElementType() << "  [R2]";
   if (!getResult().hasOneUse() || !isa<AwaitOp>(*getResult().user_begin()))
     return emitOpError("expects exactly one use of the result, a sluice.await  [R3]");
   return success();
@@ -39,7 +39,7 @@ LogicalResult GatherOp::verify() {
 
 LogicalResult AwaitOp::verify() {
   if (getResult().getType() != getFuture().getType().getValue())
-    return emitOpError() << "expects the future's type " << getFuture().getType().getValue() << ", but found "
-                         << getResult().getType() << "  [R1]";
+    return emitOpError() << "expects the future's type " << getFuture().getType().getValue()
+                         << ", but found " << getResult().getType() << "  [R1]";
   return success();
 }

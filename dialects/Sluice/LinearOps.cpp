@@ -13,7 +13,8 @@ LogicalResult LinearOp::verify() {
                  .shape(getRows().getType(), "rows", {{'R', "rows"}, {'K', "inputs"}})
                  .shape(getWeight().getType(), "weight", {{'N', "outputs"}, {'K', "inputs"}})
                  .shape(getBias() ? getBias().getType() : Type(), "bias", {{'N', "outputs"}})
-                 .shape(getResidual() ? getResidual().getType() : Type(), "residual", {{'R', "rows"}, {'N', "outputs"}})
+                 .shape(getResidual() ? getResidual().getType() : Type(), "residual",
+                        {{'R', "rows"}, {'N', "outputs"}})
                  .shape(result, "result", {{'R', "rows"}, {'N', "outputs"}})
                  .result()))
     return failure();
@@ -22,12 +23,15 @@ LogicalResult LinearOp::verify() {
   Type weight = getElementTypeOrSelf(getWeight());
   bool widened = isBufferForm() && rows.isF32();
   if (rows != (weight.isF16() ? Float32Type::get(getContext()) : weight) && !widened)
-    return emitOpError() << "expects 'rows' of " << (weight.isF16() ? "f32" : "the weight's element type")
+    return emitOpError() << "expects 'rows' of "
+                         << (weight.isF16() ? "f32" : "the weight's element type")
                          << " for a weight of " << weight << ", but found " << rows
                          << "; round where the rows are made  [R2]";
   if (!result.getElementType().isF32())
-    return emitOpError() << "expects a result of f32, but found " << result.getElementType() << "  [R3]";
+    return emitOpError() << "expects a result of f32, but found " << result.getElementType()
+                         << "  [R3]";
   if (getResidual() && !getElementTypeOrSelf(getResidual()).isF32())
-    return emitOpError() << "expects 'residual' of f32, but found " << getElementTypeOrSelf(getResidual()) << "  [R3]";
+    return emitOpError() << "expects 'residual' of f32, but found "
+                         << getElementTypeOrSelf(getResidual()) << "  [R3]";
   return success();
 }

@@ -15,7 +15,8 @@ LogicalResult PoolOp::verify() {
                  .result()))
     return failure();
   if (!getElementTypeOrSelf(getRows()).isF32() || !result.getElementType().isF32())
-    return emitOpError() << "expects rows and result of f32, but found " << getElementTypeOrSelf(getRows()) << " and "
-                         << result.getElementType() << "  [R2]";
+    return emitOpError() << "expects rows and result of f32, but found "
+                         << getElementTypeOrSelf(getRows()) << " and " << result.getElementType()
+                         << "  [R2]";
   return success();
 }

@@ -27,13 +27,15 @@ LogicalResult RopeOp::verify() {
   if (ShapedType::isDynamic(size))
     return emitOpError("expects a static dim D (head size)  [R2]");
   if (rotated <= 0 || rotated % 2 != 0 || rotated > size)
-    return emitOpError() << "expects an even number of rotated channels of at most D (head size) = " << size
-                         << ", but it is " << rotated << "  [R2]";
+    return emitOpError() << "expects an even number of rotated channels of at most D (head size) = "
+                         << size << ", but it is " << rotated << "  [R2]";
   double theta = getTheta().convertToDouble();
   if (!std::isfinite(theta) || theta <= 0)
-    return emitOpError() << "expects 'theta' to be finite and positive, but it is " << theta << "  [R3]";
+    return emitOpError() << "expects 'theta' to be finite and positive, but it is " << theta
+                         << "  [R3]";
   if (!getElementTypeOrSelf(getRows()).isF32() || !result.getElementType().isF32())
-    return emitOpError() << "expects rows and result of f32, but found " << getElementTypeOrSelf(getRows()) << " and "
-                         << result.getElementType() << "  [R4]";
+    return emitOpError() << "expects rows and result of f32, but found "
+                         << getElementTypeOrSelf(getRows()) << " and " << result.getElementType()
+                         << "  [R4]";
   return success();
 }

@@ -10,13 +10,15 @@ using namespace sluice;
 static LogicalResult verifyTokens(Operation *op, ShapedType tokens) {
   if (tokens.getElementType().isInteger(32))
     return success();
-  return op->emitOpError() << "expects tokens of i32, but found " << tokens.getElementType() << "  [R2]";
+  return op->emitOpError() << "expects tokens of i32, but found " << tokens.getElementType()
+                           << "  [R2]";
 }
 
 static LogicalResult verifyLogits(Operation *op, Value logits) {
   if (getElementTypeOrSelf(logits).isF32())
     return success();
-  return op->emitOpError() << "expects 'logits' of f32, but found " << getElementTypeOrSelf(logits) << "  [R2]";
+  return op->emitOpError() << "expects 'logits' of f32, but found " << getElementTypeOrSelf(logits)
+                           << "  [R2]";
 }
 
 LogicalResult SampleArgmaxOp::verify() {
@@ -42,9 +44,10 @@ LogicalResult SampleDrawOp::verify() {
   if (failed(verifyLogits(*this, getLogits())) || failed(verifyTokens(*this, tokens)))
     return failure();
   if (!getElementTypeOrSelf(getTemperature()).isF32())
-    return emitOpError() << "expects 'temperature' of f32, but found " << getElementTypeOrSelf(getTemperature())
-                         << "  [R2]";
+    return emitOpError() << "expects 'temperature' of f32, but found "
+                         << getElementTypeOrSelf(getTemperature()) << "  [R2]";
   if (!state.getElementType().isInteger(64))
-    return emitOpError() << "expects a new random state of i64, but found " << state.getElementType() << "  [R2]";
+    return emitOpError() << "expects a new random state of i64, but found "
+                         << state.getElementType() << "  [R2]";
   return success();
 }

@@ -4,9 +4,9 @@
 
 #include "dialects/Sluice/Sluice.h"
 #include "dialects/Sluice/WordFormat.h"
-#include "llvm/ADT/TypeSwitch.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -35,6 +35,7 @@ void sluice::SluiceDialect::initialize() {
       >();
 }
 
-Operation *sluice::SluiceDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {
+Operation *sluice::SluiceDialect::materializeConstant(OpBuilder &builder, Attribute value,
+                                                      Type type, Location loc) {
   return arith::ConstantOp::materialize(builder, value, type, loc);
 }

@@ -45,7 +45,9 @@ void printOptionalWord(mlir::OpAsmPrinter &printer, mlir::Operation *op, EnumAtt
 
 // One overload set per enum, so that the templates above need no names.
 #define SLUICE_WORDS(Enum)                                                                         \
-  inline std::optional<Enum> symbolize(llvm::StringRef word, Enum) { return symbolize##Enum(word); } \
+  inline std::optional<Enum> symbolize(llvm::StringRef word, Enum) {                               \
+    return symbolize##Enum(word);                                                                  \
+  }                                                                                                \
   inline llvm::StringRef stringify(Enum value) { return stringify##Enum(value); }                  \
   inline unsigned lastCase(Enum) { return getMaxEnumValFor##Enum(); }
 SLUICE_WORDS(NanRule)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sluice-opt: reads MLIR of any stage, runs the passes that the flags name, prints the result. For tests and for looking
-// at one pass at a time; `sluicec` runs them all.
+// sluice-opt: reads MLIR of any stage, runs the passes that the flags name, prints the result. For
+// tests and for looking at one pass at a time; `sluicec` runs them all.
 //
-// --sluice-debug=NAME[,NAME] prints what passes with that DEBUG_TYPE log. Upstream's --debug-only is not in the packaged
-// libraries, but what it switches is.
+// --sluice-debug=NAME[,NAME] prints what passes with that DEBUG_TYPE log. Upstream's --debug-only
+// is not in the packaged libraries, but what it switches is.
 
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "sluice/Artifact/Passes.h"
 #include "sluice/InitAll.h"
 #include "sluice/Place/Passes.h"
-#include "sluice/Tensor/Passes.h"
 #include "sluice/Target/CPU/Passes.h"
+#include "sluice/Tensor/Passes.h"
 #include "llvm/Support/Debug.h"
 
 static llvm::cl::list<std::string>

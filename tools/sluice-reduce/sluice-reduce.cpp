@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// sluice-reduce: shrinks a .mlir file while a script still finds it interesting. `./dev reduce FILE -- COMMAND` writes
-// that script.
+// sluice-reduce: shrinks a .mlir file while a script still finds it interesting. `./dev reduce FILE
+// -- COMMAND` writes that script.
 
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
