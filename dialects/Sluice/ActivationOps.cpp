@@ -18,7 +18,8 @@ LogicalResult ActivationOp::verify() {
       return failure();
     int64_t size = rows.getDimSize(1);
     if (!ShapedType::isDynamic(size) && size % 2 != 0)
-      return emitOpError() << "expects an even number of channels to gate, but 'rows' has " << size << "  [R2]";
+      return emitOpError() << "expects an even number of channels to gate, but 'rows' has " << size
+                           << "  [R2]";
     if (!ShapedType::isDynamic(size) &&
         failed(dims.size(size / 2, "half of rows", {'F', "gated channels"}).result()))
       return failure();
@@ -28,8 +29,9 @@ LogicalResult ActivationOp::verify() {
     return failure();
   }
   if (!rows.getElementType().isF32())
-    return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType() << "  [R3]";
-  return success();
+    return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType()
+                         << "  [R3]";
+  return verifyRounded(*this, "R3");
 }
 
 LogicalResult AddOp::verify() {
@@ -41,7 +43,8 @@ LogicalResult AddOp::verify() {
                  .shape(result, "result", dims)
                  .result()))
     return failure();
-  for (Type type : {getElementTypeOrSelf(getLhs()), getElementTypeOrSelf(getRhs()), result.getElementType()})
+  for (Type type :
+       {getElementTypeOrSelf(getLhs()), getElementTypeOrSelf(getRhs()), result.getElementType()})
     if (!type.isF32())
       return emitOpError() << "expects f32 only, but found " << type << "  [R2]";
   return success();

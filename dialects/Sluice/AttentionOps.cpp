@@ -8,10 +8,13 @@ using namespace sluice;
 
 LogicalResult AttentionOp::verify() {
   ShapedType result = outputType(*this);
-  bool tensors = getKey() || getValue(), pages = getPages() || getLayer(), tiles = static_cast<bool>(getTiles());
-  if (tensors + pages + tiles != 1 || static_cast<bool>(getKey()) != static_cast<bool>(getValue()) ||
+  bool tensors = getKey() || getValue(), pages = getPages() || getLayer(),
+       tiles = static_cast<bool>(getTiles());
+  if (tensors + pages + tiles != 1 ||
+      static_cast<bool>(getKey()) != static_cast<bool>(getValue()) ||
       static_cast<bool>(getPages()) != static_cast<bool>(getLayer()))
-    return emitOpError("expects exactly one source of keys: 'key' and 'value', 'pages' with a layer, or 'tiles'  [R3]");
+    return emitOpError("expects exactly one source of keys: 'key' and 'value', 'pages' with a "
+                       "layer, or 'tiles'  [R3]");
   if (tiles && (!getKvHeads() || !getValueSize()))
     return emitOpError("expects 'kv_heads' and 'value_size' with 'tiles'  [R3]");
 
@@ -21,7 +24,8 @@ LogicalResult AttentionOp::verify() {
   int64_t kvHeads = ShapedType::kDynamic;
   if (tensors) {
     dims.shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
-        .shape(getValue().getType(), "value", {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}});
+        .shape(getValue().getType(), "value",
+               {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}});
     auto key = cast<ShapedType>(getKey().getType());
     if (key.getRank() == 3)
       kvHeads = key.getDimSize(1);
@@ -30,7 +34,8 @@ LogicalResult AttentionOp::verify() {
     if (!kv)
       return emitOpError() << "expects 'pages' to name a sluice.kv, but there is no '"
                            << getPages().getType().getSymbol().getValue() << "'  [R6]";
-    dims.size(kv.getKey(), "pages", {'D', "head size"}).size(kv.getValue(), "pages", {'E', "value size"});
+    dims.size(kv.getKey(), "pages", {'D', "head size"})
+        .size(kv.getValue(), "pages", {'E', "value size"});
     kvHeads = kv.getHeads();
   } else {
     dims.size(*getValueSize(), "value_size", {'E', "value size"});
@@ -40,15 +45,18 @@ LogicalResult AttentionOp::verify() {
     return failure();
 
   int64_t heads = cast<ShapedType>(getQuery().getType()).getDimSize(1);
-  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(kvHeads) && (kvHeads <= 0 || heads % kvHeads != 0))
-    return emitOpError() << "expects H (heads) to be a multiple of G (kv heads), but they are " << heads << " and "
-                         << kvHeads << "  [R2]";
+  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(kvHeads) &&
+      (kvHeads <= 0 || heads % kvHeads != 0))
+    return emitOpError() << "expects H (heads) to be a multiple of G (kv heads), but they are "
+                         << heads << " and " << kvHeads << "  [R2]";
   if (!getElementTypeOrSelf(getQuery()).isF32())
-    return emitOpError() << "expects 'query' of f32, but found " << getElementTypeOrSelf(getQuery()) << "  [R4]";
+    return emitOpError() << "expects 'query' of f32, but found " << getElementTypeOrSelf(getQuery())
+                         << "  [R4]";
   if (tensors && getElementTypeOrSelf(getKey()) != getElementTypeOrSelf(getValue()))
     return emitOpError() << "expects 'key' and 'value' of one element type, but found "
-                         << getElementTypeOrSelf(getKey()) << " and " << getElementTypeOrSelf(getValue()) << "  [R4]";
+                         << getElementTypeOrSelf(getKey()) << " and "
+                         << getElementTypeOrSelf(getValue()) << "  [R4]";
   if (!getScale().isFinite())
     return emitOpError("expects 'scale' to be finite  [R5]");
-  return success();
+  return verifyRounded(*this, "R4");
 }

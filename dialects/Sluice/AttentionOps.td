@@ -28,12 +28,13 @@ def Sluice_AttentionOp : Sluice_ComputeOp<"attention", [AttrSizedOperandSegments
     - (R1) Each letter has one size wherever it appears; D and E agree with the pages' `key` and `value`, G with `heads`.
     - (R2) H is a multiple of G.
     - (R3) Exactly one source of keys: tensors, pages with a layer, or tiles (with `kv_heads` and `value_size`).
-    - (R4) `query` is f32; key and value have one element type.
+    - (R4) `query` is f32; key and value have one element type; the result is f32, bf16 or f16.
     - (R5) `scale` is finite.
     - (R6) `pages` names a `sluice.kv`.
 
     **Edges**  A row that sees nothing gives zeros, not NaN. A NaN in a hidden key or value does not reach the row; one in a
-    visible key does. Rows of different sequences never meet.
+    visible key does. A visible score of inf, or a cut of keys whose visible scores are all -inf, gives NaN. Rows of
+    different sequences never meet.
 
     **Numerics**  f32, over cuts of 256 keys merged in order (docs/Contracts.md, section 4); the same bits for tensors,
     tiles and pages of the same numbers, whatever else is in the batch. Rounded once to the result's type.

@@ -6,7 +6,8 @@
 using namespace mlir;
 using namespace sluice;
 
-void CacheAppendOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+void CacheAppendOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   if (getResult())
     return; // tensor form: a new value
   for (OpOperand &operand : getOperation()->getOpOperands()) {
@@ -19,14 +20,21 @@ void CacheAppendOp::getEffects(SmallVectorImpl<SideEffects::EffectInstance<Memor
 
 LogicalResult CacheAppendOp::verify() {
   if (getResult() && getResult().getType() != getPages().getType())
-    return emitOpError() << "expects a result of the pages' type " << getPages().getType() << ", but found "
-                         << getResult().getType() << "  [R3]";
+    return emitOpError() << "expects a result of the pages' type " << getPages().getType()
+                         << ", but found " << getResult().getType() << "  [R3]";
   bool buffers = isa<MemRefType>(getKey().getType());
+  if (buffers != isa<MemRefType>(getValue().getType()))
+    return emitOpError()
+           << "expects 'key' and 'value' both as tensors or both as memrefs, but found "
+           << getKey().getType() << " and " << getValue().getType() << "  [R3]";
   if (buffers == static_cast<bool>(getResult()))
-    return emitOpError() << "expects " << (buffers ? "no result in buffer form" : "the new pages as result in tensor form")
+    return emitOpError() << "expects "
+                         << (buffers ? "no result in buffer form"
+                                     : "the new pages as result in tensor form")
                          << "  [R3]";
   if (!getElementTypeOrSelf(getKey()).isF32() || !getElementTypeOrSelf(getValue()).isF32())
-    return emitOpError() << "expects keys and values of f32, but found " << getElementTypeOrSelf(getKey()) << " and "
+    return emitOpError() << "expects keys and values of f32, but found "
+                         << getElementTypeOrSelf(getKey()) << " and "
                          << getElementTypeOrSelf(getValue()) << "  [R2]";
   return success();
 }
@@ -46,15 +54,22 @@ LogicalResult CacheAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult CachePackOp::verify() {
+  for (Value operand : {getKey(), getValue()})
+    if (!isa<MemRefType>(operand.getType()))
+      return emitOpError() << "expects memrefs, but an operand is a " << operand.getType()
+                           << "  [R2]";
   if (failed(DimCheck(*this)
-                 .shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
-                 .shape(getValue().getType(), "value", {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
+                 .shape(getKey().getType(), "key",
+                        {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
+                 .shape(getValue().getType(), "value",
+                        {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
                  .result()))
     return failure();
   if (!getElementTypeOrSelf(getKey()).isF32() || !getElementTypeOrSelf(getValue()).isF32() ||
       !getElementTypeOrSelf(getInto()).isInteger(8))
     return emitOpError() << "expects keys and values of f32 and bytes to write into, but found "
-                         << getElementTypeOrSelf(getKey()) << ", " << getElementTypeOrSelf(getValue()) << " and "
+                         << getElementTypeOrSelf(getKey()) << ", "
+                         << getElementTypeOrSelf(getValue()) << " and "
                          << getElementTypeOrSelf(getInto()) << "  [R2]";
   return success();
 }

@@ -56,7 +56,7 @@ def Sluice_CachePackOp : Sluice_Op<"cache.pack", [MemoryEffects<[MemRead, MemWri
 
     **Rules**
     - (R1) Each letter has one size wherever it appears.
-    - (R2) Keys and values are f32, `into` is i8.
+    - (R2) Keys and values are memrefs of f32, `into` is i8.
 
     **Example**
     ```mlir

@@ -11,8 +11,8 @@ LogicalResult NormOp::verify() {
   ShapedType result = outputType(*this);
   auto rows = cast<ShapedType>(getRows().getType());
   if (rows.getRank() != 2 && rows.getRank() != 3)
-    return emitOpError() << "expects 'rows' to have the dims [R, C] or [R, H, C], but it has " << rows.getRank()
-                         << (rows.getRank() == 1 ? " dim" : " dims") << "  [R1]";
+    return emitOpError() << "expects 'rows' to have the dims [R, C] or [R, H, C], but it has "
+                         << rows.getRank() << (rows.getRank() == 1 ? " dim" : " dims") << "  [R1]";
   SmallVector<DimCheck::Dim> dims = {{'R', "rows"}, {'C', "channels"}};
   if (rows.getRank() == 3)
     dims.insert(dims.begin() + 1, {'H', "heads"});
@@ -29,8 +29,10 @@ LogicalResult NormOp::verify() {
     return emitOpError("expects a weight where there is a bias  [R3]");
   double eps = getEps().convertToDouble();
   if (!std::isfinite(eps) || eps < 0)
-    return emitOpError() << "expects 'eps' to be finite and not negative, but it is " << eps << "  [R4]";
+    return emitOpError() << "expects 'eps' to be finite and not negative, but it is " << eps
+                         << "  [R4]";
   if (!rows.getElementType().isF32())
-    return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType() << "  [R5]";
-  return success();
+    return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType()
+                         << "  [R5]";
+  return verifyRounded(*this, "R5");
 }

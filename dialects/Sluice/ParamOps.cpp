@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "dialects/Sluice/Sluice.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace sluice;
@@ -16,46 +17,51 @@ LogicalResult ParamOp::verify() {
   if (getSources().empty())
     return emitOpError("expects at least one source, but has none  [R1]");
   if (getSources().size() != getSourceRows().size())
-    return emitOpError() << "expects one row count per source, but has " << getSources().size() << " sources and "
-                         << getSourceRows().size() << " row counts  [R1]";
+    return emitOpError() << "expects one row count per source, but has " << getSources().size()
+                         << " sources and " << getSourceRows().size() << " row counts  [R1]";
 
   RankedTensorType type = getTensorType();
   if (!type.hasStaticShape() || llvm::is_contained(type.getShape(), 0))
     return emitOpError() << "expects a static shape without zeros, but has " << type << "  [R4]";
   if (auto stack = getStack()) {
     if (static_cast<int64_t>(*stack) <= 0)
-      return emitOpError() << "expects a positive number of layers, but 'stack' is " << static_cast<int64_t>(*stack)
-                           << "  [R2]";
+      return emitOpError() << "expects a positive number of layers, but 'stack' is "
+                           << static_cast<int64_t>(*stack) << "  [R2]";
     if (type.getRank() == 0 || type.getDimSize(0) != static_cast<int64_t>(*stack))
-      return emitOpError() << "expects dim L (layers) to lead the type, but 'stack' is " << *stack << " and the type is "
-                           << type << "  [R2]";
+      return emitOpError() << "expects dim L (layers) to lead the type, but 'stack' is " << *stack
+                           << " and the type is " << type << "  [R2]";
   }
   RankedTensorType layer = getLayerType();
   if (layer.getRank() == 0)
-    return emitOpError() << "expects at least one dim beside L, but the type is " << type << "  [R2]";
+    return emitOpError() << "expects at least one dim beside L, but the type is " << type
+                         << "  [R2]";
   int64_t total = 0;
   for (int64_t rows : getSourceRows()) {
     if (rows <= 0)
       return emitOpError() << "expects positive row counts, but one is " << rows << "  [R3]";
-    total += rows;
+    if (llvm::AddOverflow(total, rows, total))
+      return emitOpError("expects row counts whose sum is a number of 64 bits  [R3]");
   }
   if (total != layer.getDimSize(0))
-    return emitOpError() << "expects the sources' rows to add up to " << layer.getDimSize(0) << ", but they add up to "
-                         << total << "  [R3]";
+    return emitOpError() << "expects the sources' rows to add up to " << layer.getDimSize(0)
+                         << ", but they add up to " << total << "  [R3]";
   unsigned wanted = getStack() ? 1 : 0;
   for (StringRef source : getSources().getAsValueRange<StringAttr>())
     if (source.count("{}") != wanted)
-      return emitOpError() << "expects " << (wanted ? "exactly one '{}' (the layer number)" : "no '{}'")
+      return emitOpError() << "expects "
+                           << (wanted ? "exactly one '{}' (the layer number)" : "no '{}'")
                            << " in the source name, but found '" << source << "'  [R5]";
   if (getLayout() == Layout::Panel && layer.getRank() != 2)
-    return emitOpError() << "expects two dims (beside L) for layout 'panel', but the type is " << type << "  [R6]";
+    return emitOpError() << "expects two dims (beside L) for layout 'panel', but the type is "
+                         << type << "  [R6]";
   return success();
 }
 
 LogicalResult ParamUseOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto param = symbols.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
   if (!param)
-    return emitOpError() << "expects '" << getParam() << "' to name a sluice.param, but there is none of that name  [R1]";
+    return emitOpError() << "expects '" << getParam()
+                         << "' to name a sluice.param, but there is none of that name  [R1]";
   if (param.getStack().has_value() != static_cast<bool>(getLayer())) {
     auto error = emitOpError() << (getLayer() ? "expects no layer number: the param is not stacked"
                                               : "expects a layer number: the param is stacked")
@@ -64,8 +70,8 @@ LogicalResult ParamUseOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return error;
   }
   if (getResult().getType() != param.getLayerType()) {
-    auto error = emitOpError() << "expects the type " << param.getLayerType() << " of the param, but has "
-                               << getResult().getType() << "  [R3]";
+    auto error = emitOpError() << "expects the type " << param.getLayerType()
+                               << " of the param, but has " << getResult().getType() << "  [R3]";
     error.attachNote(param.getLoc()) << "the param is declared here";
     return error;
   }
@@ -76,14 +82,16 @@ LogicalResult KVOp::verify() {
   auto positive = [&](StringRef name, int64_t value) -> LogicalResult {
     if (value > 0)
       return success();
-    return emitOpError() << "expects '" << name << "' to be positive, but it is " << value << "  [R1]";
+    return emitOpError() << "expects '" << name << "' to be positive, but it is " << value
+                         << "  [R1]";
   };
   if (failed(positive("layers", getLayers())) || failed(positive("heads", getHeads())) ||
       failed(positive("key", getKey())) || failed(positive("value", getValue())))
     return failure();
   int64_t page = getPage();
   if (page <= 0 || page % 16 != 0)
-    return emitOpError() << "expects 'page' to be a positive multiple of 16, but it is " << page << "  [R2]";
+    return emitOpError() << "expects 'page' to be a positive multiple of 16, but it is " << page
+                         << "  [R2]";
   if (!getElement().isF32() && !getElement().isBF16())
     return emitOpError() << "expects pages of f32 or bf16, but found " << getElement() << "  [R3]";
   return success();

@@ -21,7 +21,8 @@
 namespace sluice {
 /// (R0): the op is wholly in tensor form or wholly in buffer form (see ComputeOpInterface).
 llvm::LogicalResult verifyForm(mlir::Operation *op);
-/// Effects of a compute op: none in tensor form; in buffer form it reads its memrefs and writes its destinations.
+/// Effects of a compute op: none in tensor form; in buffer form it reads its memrefs and writes its
+/// destinations.
 void addFormEffects(
     mlir::Operation *op,
     llvm::SmallVectorImpl<mlir::SideEffects::EffectInstance<mlir::MemoryEffects::Effect>> &effects);
@@ -38,8 +39,11 @@ void addFormEffects(
 #include "dialects/Sluice/SluiceOps.h.inc"
 
 namespace sluice {
-/// The type of output `index` of a compute op: its result's in tensor form, its destination's in buffer form.
+/// The type of output `index` of a compute op: its result's in tensor form, its destination's in
+/// buffer form.
 mlir::ShapedType outputType(mlir::Operation *op, unsigned index = 0);
+/// `rule`: the op's output is f32, or rounded to bf16 or f16.
+llvm::LogicalResult verifyRounded(mlir::Operation *op, llvm::StringRef rule);
 /// The param that `weight` (a value of `sluice.param.use`) reads; null when it is something else.
 ParamOp paramOf(mlir::Value weight);
 } // namespace sluice

@@ -9,8 +9,31 @@ using namespace mlir;
 #include "dialects/Sluice/SluiceAttrInterfaces.cpp.inc"
 #include "dialects/Sluice/SluiceOpInterfaces.cpp.inc"
 
+/// `round` says that numbers rounded to 16 bits lie in memory as f32. On tensors it is a decision
+/// that buffers will follow, and may only repeat what the result's type says.
+static LogicalResult verifyRound(Operation *op, sluice::ComputeOpInterface compute) {
+  auto round = dyn_cast_if_present<TypeAttr>(op->getInherentAttr("round").value_or(Attribute()));
+  if (!round)
+    return success();
+  Type type = round.getValue();
+  if (!type.isBF16() && !type.isF16())
+    return op->emitOpError() << "expects 'round' to be bf16 or f16, but found " << type << "  [R0]";
+  for (Value result : op->getResults())
+    if (getElementTypeOrSelf(result) != type)
+      return op->emitOpError()
+             << "expects 'round' to be the result's element type in tensor form, but found " << type
+             << " and " << getElementTypeOrSelf(result) << "  [R0]";
+  for (Value destination : compute.getDestinations())
+    if (!getElementTypeOrSelf(destination).isF32())
+      return op->emitOpError() << "expects a destination of f32 with 'round', but found "
+                               << getElementTypeOrSelf(destination) << "  [R0]";
+  return success();
+}
+
 LogicalResult sluice::verifyForm(Operation *op) {
   auto compute = cast<ComputeOpInterface>(op);
+  if (failed(verifyRound(op, compute)))
+    return failure();
   unsigned outputs = compute.getOutputCount();
   if (compute.isBufferForm()) {
     if (op->getNumResults() != 0)
@@ -63,4 +86,12 @@ ShapedType sluice::outputType(Operation *op, unsigned index) {
   if (compute.isBufferForm())
     return cast<ShapedType>(compute.getDestinations()[index].getType());
   return cast<ShapedType>(op->getResult(index).getType());
+}
+
+LogicalResult sluice::verifyRounded(Operation *op, StringRef rule) {
+  Type element = outputType(op).getElementType();
+  if (element.isF32() || element.isBF16() || element.isF16())
+    return success();
+  return op->emitOpError() << "expects a result of f32, bf16 or f16, but found " << element << "  ["
+                           << rule << "]";
 }

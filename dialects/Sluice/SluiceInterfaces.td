@@ -17,7 +17,8 @@ def Sluice_ComputeOpInterface : OpInterface<"ComputeOpInterface"> {
       memrefs and writes `into`; it may write in place where the family's text says so.
 
     Weights are immutable and stay tensor values (of `sluice.param.use`) in both forms. (R0) is that an op is wholly in
-    one of the forms, and that destinations have the shape that the result would have.
+    one of the forms, and that destinations have the shape that the result would have. In buffer form `round` says that
+    a destination of f32 holds numbers that are rounded to that type of 16 bits; in tensor form that they will.
   }];
   let methods = [
     InterfaceMethod<[{The operands that the op writes in buffer form, in the order of the results; empty in tensor form.}],

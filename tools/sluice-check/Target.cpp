@@ -38,10 +38,12 @@ private:
 
 std::unique_ptr<Target> check::makeReferenceTarget() { return std::make_unique<ReferenceTarget>(); }
 
-std::vector<StringRef> check::targetNames() { return {"reference"}; }
+std::vector<StringRef> check::targetNames() { return {"reference", "cpu"}; }
 
 std::unique_ptr<Target> check::makeTarget(StringRef name) {
   if (name == "reference")
     return makeReferenceTarget();
+  if (name == "cpu")
+    return makeCpuTarget();
   return nullptr;
 }

@@ -29,10 +29,15 @@ public:
   virtual int prepare(mlir::ModuleOp module, uint64_t weightSeed) = 0;
   /// The configurations in which every case is run, for instance "1 worker" and "2 workers".
   virtual std::vector<std::string> variants() const { return {""}; }
+  /// For tests of the tests: what a broken kernel would do to memory, done after each run.
+  /// "redzone" writes one byte past the end of the first result, "input" one into the first
+  /// argument. False: the target cannot do that.
+  virtual bool sabotage(llvm::StringRef kind) { return false; }
   virtual llvm::FailureOr<Outcome> run(const Case &input, unsigned variant) = 0;
 };
 
 std::unique_ptr<Target> makeReferenceTarget();
+std::unique_ptr<Target> makeCpuTarget();
 
 /// Names of the targets of this build, in order; `sluice-check --targets` prints them.
 std::vector<llvm::StringRef> targetNames();

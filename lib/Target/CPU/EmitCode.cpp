@@ -23,6 +23,9 @@
 
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -175,6 +178,41 @@ static void optimize(llvm::Module &code, llvm::TargetMachine &target) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(code, modules);
 }
 
+/// A masked store whose one lane is known (a tail of one element, once sizes were propagated)
+/// becomes a plain store. LLVM 22.1 for x86 would make the same of it, but where the lanes are
+/// truncated numbers its store is as wide as they were before: it writes past the end.
+static void storeSingleLanesPlainly(llvm::Module &code) {
+  llvm::SmallVector<llvm::IntrinsicInst *> stores;
+  for (llvm::Function &function : code)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *call = llvm::dyn_cast<llvm::IntrinsicInst>(&instruction))
+        if (call->getIntrinsicID() == llvm::Intrinsic::masked_store)
+          stores.push_back(call);
+  for (llvm::IntrinsicInst *store : stores) {
+    auto *mask = llvm::dyn_cast<llvm::Constant>(store->getArgOperand(store->arg_size() - 1));
+    auto *type = llvm::dyn_cast<llvm::FixedVectorType>(store->getArgOperand(0)->getType());
+    if (!mask || !type)
+      continue;
+    llvm::SmallVector<unsigned> lanes;
+    bool known = true;
+    for (unsigned i = 0; i < type->getNumElements(); ++i) {
+      llvm::Constant *lane = mask->getAggregateElement(i);
+      known &= lane && llvm::isa<llvm::ConstantInt>(lane);
+      if (known && lane->isOneValue())
+        lanes.push_back(i);
+    }
+    if (!known || lanes.size() != 1)
+      continue;
+    llvm::IRBuilder<> builder(store);
+    llvm::Value *value = builder.CreateExtractElement(store->getArgOperand(0), lanes.front());
+    llvm::Value *address = builder.CreateConstInBoundsGEP1_64(
+        type->getElementType(), store->getArgOperand(1), lanes.front());
+    builder.CreateAlignedStore(
+        value, address, llvm::Align(code.getDataLayout().getTypeAllocSize(type->getElementType())));
+    store->eraseFromParent();
+  }
+}
+
 static LogicalResult generate(ModuleOp module, llvm::Module &code, llvm::TargetMachine &target,
                               CodeForm form, llvm::SmallVectorImpl<char> &out) {
   llvm::raw_svector_ostream stream(out);
@@ -250,6 +288,7 @@ FailureOr<std::string> emitCode(ModuleOp module, const CPUMachine &machine, Code
       function.addFnAttr(llvm::Attribute::NoInline);
   setAttributes(*code, machine);
   optimize(*code, *target);
+  storeSingleLanesPlainly(*code);
 
   if (form == CodeForm::Llvm) {
     std::string text;
