@@ -158,6 +158,7 @@ def main():
     for row in rows:
         print(row)
     result = HERE / "results" / f"cpu-{context['commit']}.json"
+    result.parent.mkdir(exist_ok=True)
     result.write_text(json.dumps(as_json(context, rows), indent=1) + "\n")
     print(f"results: {result.relative_to(tools.ROOT)}", file=sys.stderr)
     return 4 if arguments.gate and any(row.missed for row in rows) else 0
