@@ -118,3 +118,18 @@ func.func @channels_apart(%x: memref<?x40x2xf32>, %y: memref<?x40xf32>) attribut
   }
   return
 }
+
+// -----
+
+// A schedule whose tiles the kernel would not take is refused, not ignored.
+sluice.param @w role weight layout panel : tensor<40x24xf32> from ["w"] rows [40]
+func.func @tiles_that_are_not_built(%x: memref<?x24xf32>, %y: memref<?x40xf32>) attributes {sluice.export} {
+  place.team {
+    place.phase "p" share columns {
+      %w = sluice.param.use @w : tensor<40x24xf32>
+      // expected-error-re @+1 {{expects the tiles that place-choose-schedules writes for x86-64-v3 (rows = [{{.*}}]{{.*}}other tiles are not built}}
+      sluice.linear %x, %w into %y {schedule = #place.panels<rows = [5, 1], panels = 3, stream = 1, kblock = 7, dot = fma>} : (memref<?x24xf32>, tensor<40x24xf32>, memref<?x40xf32>) -> ()
+    }
+  }
+  return
+}
