@@ -14,6 +14,7 @@
 #define _GNU_SOURCE 1
 #include "sluice-rt/runtime.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Leaving, and what the kernel itself does to a thread that is interrupted while it sleeps. */
@@ -49,6 +51,43 @@ static int install_filter(void) {
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
     return fail("seccomp", strerror(errno));
   return 0;
+}
+
+/* Threads of this process that sleep, and all of them; 0 when the kernel does not say. */
+static int sleeping_threads(int *total) {
+  DIR *tasks = opendir("/proc/self/task");
+  int sleeping = 0;
+  *total = 0;
+  for (struct dirent *task; tasks && (task = readdir(tasks)) != NULL;) {
+    char path[300], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%s/stat", task->d_name);
+    FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+    if (!file)
+      continue;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = 0;
+    const char *name_end = strrchr(text, ')');
+    sleeping += name_end && name_end[1] == ' ' && name_end[2] == 'S';
+    ++*total;
+  }
+  if (tasks)
+    closedir(tasks);
+  return sleeping;
+}
+
+/* The thread that serves another home sleeps until there is a request. On a busy machine it may not
+ * have run at all when the steps are warm, and its way to sleep is a system call. */
+static int await_helpers(int workers) {
+  struct timespec pause = {0, 2000000};
+  for (int i = 0, seen = 0; i < 5000; ++i) {
+    int total, sleeping = sleeping_threads(&total);
+    seen = total > 0 && sleeping >= total - workers ? seen + 1 : 0;
+    if (seen == 3)
+      return 0;
+    nanosleep(&pause, NULL);
+  }
+  return fail("helper threads", "expected them to sleep within 10 seconds");
 }
 
 /* One step of the model: what is repeated. */
@@ -122,7 +161,9 @@ int main(int argc, char **argv) {
       return fail("warming up", sluice_last_error());
   sluice_stats_t before, after;
   sluice_session_stats(s.session, &before);
-  code = install_filter();
+  code = await_helpers(threads);
+  if (code == 0)
+    code = install_filter();
   if (code != 0)
     return code;
   // From here on nothing may print: exit codes say what went wrong.
