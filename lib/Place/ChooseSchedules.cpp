@@ -4,7 +4,7 @@
 //   %y = sluice.linear %x, %w     ==>   %y = sluice.linear %x, %w {schedule = #place.panels<rows =
 //   [12, 6, 4, 2, 1], ...>}
 //
-// The numbers come from lib/Machine; this pass only picks among them by the layer's sizes. Any
+// The numbers come from lib/Machine (linearTiling), and the kernel refuses others. Any
 // schedule with the same `dot` gives the same bits, so nothing but speed depends on it. Leaves
 // alone: layers that have a schedule.
 //===----------------------------------------------------------------------===//
@@ -20,19 +20,10 @@ namespace {
 
 /// The schedule of a layer with weights of `weight` on `machine`.
 PanelsAttr chooseSchedule(RankedTensorType weight, const CPUMachine &machine) {
-  int64_t outputs = weight.getDimSize(0), inputs = weight.getDimSize(1);
-  int64_t panelCount = llvm::divideCeil(outputs, 16);
-  SmallVector<int64_t> rows;
-  for (const RowClass &rowClass : machine.rowClasses)
-    rows.push_back(rowClass.rows);
-  // The widest tile of the largest class, and of one row; a narrow layer has fewer panels than
-  // that.
-  int64_t panels = std::min(machine.rowClasses.front().panels.front(), panelCount);
-  int64_t stream = std::min(machine.rowClasses.back().panels.front(), panelCount);
-  int64_t kblock = inputs > machine.blocking.k ? machine.blocking.k : 0;
+  LinearTiling tiling = linearTiling(machine, weight.getDimSize(0), weight.getDimSize(1));
   bool pairs = weight.getElementType().isBF16() && machine.bf16Dot == sluice::Dot::Dpbf16;
-  return PanelsAttr::get(weight.getContext(), rows, panels, stream, kblock,
-                         pairs ? Dot::Dpbf16 : Dot::Fma);
+  return PanelsAttr::get(weight.getContext(), tiling.rows, tiling.panels, tiling.stream,
+                         tiling.kblock, pairs ? Dot::Dpbf16 : Dot::Fma);
 }
 
 struct ChooseSchedules : impl::ChooseSchedulesPassBase<ChooseSchedules> {

@@ -64,6 +64,19 @@ struct CPUMachine {
   bool isAArch64() const;
 };
 
+/// How the linear kernel walks the panels of one layer on one machine: the part of `#place.panels`
+/// that changes no bits.
+struct LinearTiling {
+  llvm::SmallVector<int64_t> rows; ///< row classes, descending
+  int64_t panels;                  ///< of the widest tile of the largest row class
+  int64_t stream;                  ///< panels in flight with one row
+  int64_t kblock;                  ///< inputs between two spills of the partial sums; 0: never
+};
+
+/// The tiling of a layer of so many outputs and inputs (both positive). `place-choose-schedules`
+/// writes it, and the kernel holds a schedule to it.
+LinearTiling linearTiling(const CPUMachine &machine, int64_t outputs, int64_t inputs);
+
 /// The machine called |cpu|: "native", a level ("x86-64-v3", "x86-64-v4") or a name that LLVM knows
 /// ("sapphirerapids", "znver4", "neoverse-v2"). Errors: an unknown name (with the nearest one), one
 /// without fused multiply-add.

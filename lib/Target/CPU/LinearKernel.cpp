@@ -52,25 +52,19 @@ FailureOr<Dot> dotOf(LinearOp op, Type rows, const CPUMachine &machine) {
 
 /// The kernel takes its tiles from the machine, so a schedule that asks for others is refused, not
 /// ignored.
-LogicalResult checkTiles(LinearOp op, int64_t outputs, int64_t inputs, const CPUMachine &machine) {
+LogicalResult checkTiles(LinearOp op, const CPUMachine &machine) {
   auto schedule = dyn_cast_or_null<place::PanelsAttr>(op.getScheduleAttr());
   if (!schedule)
     return success();
-  SmallVector<int64_t> rows;
-  for (const RowClass &rowClass : machine.rowClasses)
-    rows.push_back(rowClass.rows);
-  int64_t panelCount = llvm::divideCeil(outputs, kLanes);
-  int64_t panels = std::min(machine.rowClasses.front().panels.front(), panelCount);
-  int64_t stream = std::min(machine.rowClasses.back().panels.front(), panelCount);
-  int64_t kblock = inputs > machine.blocking.k ? machine.blocking.k : 0;
-  if (schedule.getRows() == ArrayRef<int64_t>(rows) && schedule.getPanels() == panels &&
-      schedule.getStream() == stream && schedule.getKblock() == kblock)
+  auto weight = cast<RankedTensorType>(op.getWeight().getType());
+  LinearTiling tiling = linearTiling(machine, weight.getDimSize(0), weight.getDimSize(1));
+  auto expected = place::PanelsAttr::get(op.getContext(), tiling.rows, tiling.panels, tiling.stream,
+                                         tiling.kblock, schedule.getDot());
+  if (schedule == expected)
     return success();
-  auto error = op.emitOpError("expects the tiles that place-choose-schedules writes for ")
-               << machine.cpu << " (rows = [";
-  llvm::interleaveComma(rows, error);
-  return error << "], panels = " << panels << ", stream = " << stream << ", kblock = " << kblock
-               << "), but its schedule is " << schedule << "; other tiles are not built";
+  return op.emitOpError("expects the tiles that place-choose-schedules writes for ")
+         << machine.cpu << ", " << expected << ", but its schedule is " << schedule
+         << "; other tiles are not built";
 }
 
 struct LinearKernel : CPUKernelOpInterface::ExternalModel<LinearKernel, LinearOp> {
@@ -91,7 +85,7 @@ struct LinearKernel : CPUKernelOpInterface::ExternalModel<LinearKernel, LinearOp
     FailureOr<Dot> dot = dotOf(op, rows.element(), step.machine());
     if (failed(stored) || failed(dot) ||
         failed(
-            checkTiles(op, weight.type.getDimSize(0), weight.type.getDimSize(1), step.machine())))
+            checkTiles(op, step.machine())))
       return failure();
 
     LinearVariant variant;

@@ -127,7 +127,7 @@ func.func @tiles_that_are_not_built(%x: memref<?x24xf32>, %y: memref<?x40xf32>) 
   place.team {
     place.phase "p" share columns {
       %w = sluice.param.use @w : tensor<40x24xf32>
-      // expected-error-re @+1 {{expects the tiles that place-choose-schedules writes for x86-64-v3 (rows = [{{.*}}]{{.*}}other tiles are not built}}
+      // expected-error-re @+1 {{expects the tiles that place-choose-schedules writes for x86-64-v3, #place.panels<{{.*}}>, but its schedule is #place.panels<rows = [5, 1]{{.*}}other tiles are not built}}
       sluice.linear %x, %w into %y {schedule = #place.panels<rows = [5, 1], panels = 3, stream = 1, kblock = 7, dot = fma>} : (memref<?x24xf32>, tensor<40x24xf32>, memref<?x40xf32>) -> ()
     }
   }
