@@ -216,3 +216,16 @@ void sluice_fn_fetch(sluice_call_t *call, int32_t me, int32_t workers) {
     }
   call->barrier(call->team, me);
 }
+
+/* Never ends by itself, and leaves a gather behind when it is cancelled. */
+EXPORT sluice_entry_t sluice_fn_forever;
+void sluice_fn_forever(sluice_call_t *call, int32_t me, int32_t workers) {
+  const int32_t *ids = call->args[0];
+  int32_t *begun = call->args[1];
+  (void)workers;
+  if (me == 0)
+    call->tokens[0] = call->home->gather_submit(call->home->self, 1, ids, call->dims[0], 32,
+                                                (uint8_t *)begun, 32);
+  for (;;)
+    call->barrier(call->team, me);
+}

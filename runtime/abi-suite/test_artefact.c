@@ -28,7 +28,7 @@ static void a_good_artefact_describes_itself(void) {
   REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
   const sluice_model_info_t *info = sluice_model_info(model);
   CHECK(strcmp(info->name, "fake") == 0 && info->kind == SLUICE_KIND_DECODER &&
-        info->function_count == 7);
+        info->function_count == 8);
   CHECK(info->limits.vocab == 50 && info->limits.max_seq == 400 &&
         info->limits.max_positions == 500);
   CHECK(info->limits.embed_max_seq == 12 && info->eos_count == 1 && info->eos[0] == 3);

@@ -4,6 +4,7 @@
  * the team, reports traps. Nothing here allocates. Until the team runs, a failure undoes
  * everything.
  */
+#include "home.h"
 #include "session.h"
 
 #include <string.h>
@@ -15,10 +16,12 @@ typedef struct frame {
   const sluice_part_t *parts;
   int32_t part_count;
   int64_t rows, seqs, asked; /* -1: no tensor has said yet */
-  bool paged;
+  bool paged;                /* the parts have sequences */
+  bool external;             /* the parts have page lists */
 } frame_t;
 
 static sluice_status_t find_function(sluice_session_t *s, const char *name, frame_t *frame) {
+  SLUICE_TRY(sluice_session_check(s));
   const sluice_model_info_t *info = &s->model->manifest.info;
   for (int32_t i = 0; name && i < info->function_count; ++i)
     if (strcmp(info->functions[i].name, name) == 0) {
@@ -35,6 +38,28 @@ static sluice_status_t find_function(sluice_session_t *s, const char *name, fram
                      name ? name : "(null)", info->functions[0].name);
 }
 
+/* Whose pages |part| uses: none, a sequence's or its own list's, and the same as part 0. */
+static sluice_status_t check_pages_of(const frame_t *f, const sluice_part_t *part, int32_t i) {
+  if (part->pages && !f->session->marks.writer)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "part %d has a page list, expected NULL in a session without external_pages",
+                       i);
+  if (part->sequence != SLUICE_SEQUENCE_NONE && f->session->marks.writer)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "part %d has a sequence, expected a page list in a session with "
+                       "external_pages",
+                       i);
+  if ((part->sequence != SLUICE_SEQUENCE_NONE) != f->paged || !part->pages == f->external)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "part %d: either all parts have a %s or none has", i,
+                       f->session->marks.writer ? "page list" : "sequence");
+  if (part->pages && part->pages->past < 0)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "part %d: its page list has %lld tokens already, expected 0 or more", i,
+                       (long long)part->pages->past);
+  return SLUICE_STATUS_OK;
+}
+
 /* Takes over the parts: their sum of rows and their sequences. */
 static sluice_status_t take_parts(frame_t *f, const sluice_part_t *parts, int32_t count) {
   sluice_session_t *s = f->session;
@@ -49,6 +74,7 @@ static sluice_status_t take_parts(frame_t *f, const sluice_part_t *parts, int32_
   f->parts = parts;
   f->part_count = count;
   f->paged = parts[0].sequence != SLUICE_SEQUENCE_NONE;
+  f->external = parts[0].pages != NULL;
   ++s->call_number;
   for (int32_t i = 0; i < count; ++i) {
     const sluice_part_t *part = &parts[i];
@@ -59,9 +85,7 @@ static sluice_status_t take_parts(frame_t *f, const sluice_part_t *parts, int32_
           part->count, part->ask);
     rows += part->count;
     asked += part->ask;
-    if ((part->sequence != SLUICE_SEQUENCE_NONE) != f->paged)
-      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
-                         "part %d: either all parts have a sequence or none has", i);
+    SLUICE_TRY(check_pages_of(f, part, i));
     s->seqs[i] = NULL;
     if (!f->paged)
       continue;
@@ -95,7 +119,11 @@ static sluice_status_t fill_batch(frame_t *f) {
   int32_t row = 0;
   for (int32_t i = 0; i < f->part_count; ++i) {
     const sluice_part_t *part = &f->parts[i];
-    int64_t past = f->paged ? s->seqs[i]->length : 0, length = past + part->count;
+    int64_t past = f->paged ? s->seqs[i]->length : f->external ? part->pages->past : 0, length;
+    if (!sluice_add(past, part->count, &length) || length > INT32_MAX)
+      return sluice_fail(SLUICE_STATUS_LIMIT,
+                         "part %d: %d tokens after %lld, expected at most %d together", i,
+                         part->count, (long long)past, INT32_MAX);
     if (limits->max_seq >= 0 && length > limits->max_seq)
       return sluice_fail(SLUICE_STATUS_LIMIT,
                          "part %d: a sequence of %lld tokens, the model's limit is max_seq = %lld",
@@ -135,6 +163,9 @@ static sluice_status_t reserve_pages(frame_t *f) {
   int32_t at = 0;
   if (s->pool.page_count == 0)
     return SLUICE_STATUS_OK;
+  if (f->external)
+    return sluice_page_lists_take(&s->marks, f->parts, f->part_count, s->pool.page,
+                                  s->pool.pages_per_seq, s->page_start, s->page_table);
   for (int32_t i = 0; i < f->part_count; ++i) {
     s->page_start[i] = at;
     if (!f->paged)
@@ -210,8 +241,17 @@ static sluice_status_t launch(const frame_t *f) {
     memset(s->arena, 0xff, (size_t)s->arena_bytes);
   s->call.trap = (sluice_trap_t){.code = SLUICE_TRAP_NONE, .location = -1};
   ++s->steps;
-  sluice_team_run(s->team, f->entry, &s->call);
-  return s->call.trap.code == SLUICE_TRAP_NONE ? SLUICE_STATUS_OK : trapped(f);
+  // A step that is left early may leave gathers behind, and only of our own home we know how to
+  // wait for them.
+  bool may_leave = f->function->gathers == 0 || s->call.home == s->own_home;
+  bool whole = sluice_team_run(s->team, f->entry, &s->call, may_leave);
+  if (!whole && s->own_home)
+    sluice_home_drain(s->own_home);
+  if (s->call.trap.code != SLUICE_TRAP_NONE)
+    return trapped(f);
+  return whole ? SLUICE_STATUS_OK
+               : sluice_fail(SLUICE_STATUS_CANCELLED, "%s was cancelled by sluice_session_cancel",
+                             f->function->name);
 }
 
 /* Everything is bound: checks, takes pages, runs, and commits or undoes. */
@@ -290,8 +330,9 @@ sluice_status_t sluice_session_step(sluice_session_t *s, const char *function,
                        "the model %s has no pages: use sluice_session_encode or _call",
                        s->model->manifest.info.name);
   for (int32_t i = 0; parts && i < part_count; ++i)
-    if (parts[i].sequence == SLUICE_SEQUENCE_NONE)
-      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "part %d has no sequence", i);
+    if (parts[i].sequence == SLUICE_SEQUENCE_NONE && !parts[i].pages)
+      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "part %d has no %s", i,
+                         s->marks.writer ? "page list" : "sequence");
   return run_on_tokens(&frame, parts, part_count, out_logits);
 }
 
@@ -301,9 +342,9 @@ sluice_status_t sluice_session_encode(sluice_session_t *s, const char *function,
   frame_t frame;
   SLUICE_TRY(find_function(s, function, &frame));
   for (int32_t i = 0; parts && i < part_count; ++i)
-    if (parts[i].sequence != SLUICE_SEQUENCE_NONE || parts[i].ask != 0)
+    if (parts[i].sequence != SLUICE_SEQUENCE_NONE || parts[i].pages || parts[i].ask != 0)
       return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
-                         "part %d: an encoder takes no sequence and no ask", i);
+                         "part %d: an encoder takes no sequence, no pages and no ask", i);
   return run_on_tokens(&frame, parts, part_count, out_values);
 }
 
@@ -336,9 +377,9 @@ static sluice_status_t bind_dim(frame_t *f, const sluice_arg_info_t *arg, int64_
 
 static sluice_status_t bind_args(frame_t *f, const sluice_arg_t *args, int32_t arg_count) {
   sluice_session_t *s = f->session;
-  if (arg_count != f->function->arg_count)
+  if (arg_count != f->function->arg_count || (arg_count > 0 && !args))
     return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "%s takes %d tensors, found %d",
-                       f->function->name, f->function->arg_count, arg_count);
+                       f->function->name, f->function->arg_count, args ? arg_count : 0);
   for (int32_t i = 0; i < arg_count; ++i) {
     const sluice_arg_info_t *info = &f->function->args[i];
     // A name that is argument and result stands twice: the argument's place is the first one.
@@ -402,9 +443,12 @@ sluice_status_t sluice_session_call(sluice_session_t *s, const char *function,
 sluice_status_t sluice_session_sample(sluice_session_t *s, const char *function,
                                       const float *logits, int32_t count, const float *temperature,
                                       int64_t *rng, int32_t *out_tokens) {
+  SLUICE_TRY(sluice_session_check(s));
   if (count < 0 || count > s->max_rows)
     return sluice_fail(count < 0 ? SLUICE_STATUS_INVALID_ARGUMENT : SLUICE_STATUS_LIMIT,
                        "%d rows to sample, the session has max_rows = %d", count, s->max_rows);
+  if (count > 0 && !rng)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "rng is NULL, expected %d states", count);
   if (count > 0)
     memcpy(s->rng, rng, (size_t)count * sizeof *rng);
   // Inputs are only read; the record has one kind of pointer for all.
@@ -413,5 +457,9 @@ sluice_status_t sluice_session_sample(sluice_session_t *s, const char *function,
                                {"rng", s->rng, count},
                                {"tokens", out_tokens, count},
                                {"rng", rng, count}};
-  return sluice_session_call(s, function, NULL, 0, args, 5);
+  sluice_status_t status = sluice_session_call(s, function, NULL, 0, args, 5);
+  // The states are input and output, so they are put back.
+  if (status != SLUICE_STATUS_OK && count > 0)
+    memcpy(rng, s->rng, (size_t)count * sizeof *rng);
+  return status;
 }

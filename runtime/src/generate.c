@@ -5,9 +5,9 @@
  * once for AVX-512, which give the same bits.
  */
 #include "generate.h"
+#include "thread.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -262,7 +262,7 @@ sluice_status_t sluice_generate(const sluice_allocator_t *allocator, const sluic
   SLUICE_TRY(sluice_allocate(allocator, (size_t)count, sizeof *job.next, &job.next));
   // A helper that cannot be started only makes this slower.
   while (started < HELPERS && started + 1 < threads &&
-         pthread_create(&helpers[started], NULL, work, &job) == 0)
+         sluice_thread_start(&helpers[started], work, &job) == 0)
     ++started;
   work(&job);
   for (int32_t i = 0; i < started; ++i)

@@ -5,11 +5,11 @@
  * nor await allocates.
  */
 #define _GNU_SOURCE 1
+#include "home.h"
 #include "gate.h"
 #include "machine.h"
+#include "thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 enum { RING = 64, SPINS = 200 };
@@ -33,6 +33,7 @@ typedef struct service {
   int32_t table_count;
   atomic_bool stop;
   pthread_t helper;
+  sluice_witness_t witness;
   atomic_llong head;       /* next token */
   sluice_gate_t submitted; /* moved when a request is ready, and to stop */
   sluice_gate_t completed; /* moved when a request is done */
@@ -73,7 +74,7 @@ static int64_t submit(void *self, int32_t table, const int32_t *ids, int64_t cou
                       int64_t row_bytes, uint8_t *dest, int64_t dest_stride) {
   service_t *service = self;
   if (table < 0 || table >= service->table_count || count < 0 ||
-      row_bytes != service->tables[table].row_bytes)
+      row_bytes != service->tables[table].row_bytes || !sluice_witness_is_here(&service->witness))
     return -1;
   long long token = atomic_load(&service->head);
   request_t *request;
@@ -93,18 +94,40 @@ static int64_t submit(void *self, int32_t table, const int32_t *ids, int64_t cou
   return token;
 }
 
-static int32_t await(void *self, int64_t token) {
-  service_t *service = self;
-  request_t *request = &service->ring[token % RING];
+static void wait_until_done(service_t *service, const request_t *request) {
   for (;;) {
     unsigned seen = atomic_load(&service->completed.value);
     if (atomic_load_explicit(&request->state, memory_order_acquire) == DONE)
-      break;
+      return;
     sluice_gate_wait(&service->completed, seen, SPINS);
   }
+}
+
+static int32_t await(void *self, int64_t token) {
+  service_t *service = self;
+  request_t *request = &service->ring[token % RING];
+  wait_until_done(service, request);
   int32_t result = request->result;
   atomic_store_explicit(&request->state, FREE, memory_order_release);
   return result;
+}
+
+void sluice_home_drain(sluice_home_t *home) {
+  service_t *service = home->self;
+  for (int i = 0; i < RING; ++i) {
+    request_t *request = &service->ring[i];
+    if (atomic_load_explicit(&request->state, memory_order_acquire) == FREE)
+      continue;
+    wait_until_done(service, request);
+    atomic_store_explicit(&request->state, FREE, memory_order_release);
+  }
+}
+
+static void destroy(service_t *service) {
+  sluice_allocator_t allocator = service->allocator;
+  sluice_witness_release(&service->witness);
+  sluice_free(&allocator, service->copy, (size_t)service->table_count, sizeof *service->copy);
+  sluice_free(&allocator, service, 1, sizeof *service);
 }
 
 sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
@@ -113,9 +136,10 @@ sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
   sluice_allocator_t own =
       sluice_allocator_or_default(allocator ? *allocator : (sluice_allocator_t){0});
   service_t *service;
-  if (count < 0 || (count > 0 && !tables))
+  if (count < 0 || (count > 0 && !tables) || !out_home)
     return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
-                       "a home of %d tables, expected an array of 0 or more", count);
+                       "a home of %d tables, expected an array of 0 or more and a place for it",
+                       count);
   for (int32_t i = 0; i < count; ++i)
     if (tables[i].rows < 0 || tables[i].row_bytes < 0 || tables[i].stride < tables[i].row_bytes ||
         (tables[i].rows > 0 && !tables[i].data))
@@ -124,29 +148,27 @@ sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
   SLUICE_TRY(sluice_allocate(&own, 1, sizeof *service, &service));
   sluice_status_t status =
       sluice_allocate(&own, (size_t)count, sizeof *service->copy, &service->copy);
+  service->allocator = own;
   if (status != SLUICE_STATUS_OK) {
-    sluice_free(&own, service, 1, sizeof *service);
+    destroy(service);
     return status;
   }
   if (count > 0)
     memcpy(service->copy, tables, (size_t)count * sizeof *tables);
   service->tables = service->copy;
   service->table_count = count;
-  service->allocator = own;
   service->home = (sluice_home_t){service, submit, await};
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  int error = pthread_create(&service->helper, NULL, helper_main, service);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  if (error != 0) {
-    sluice_free(&own, service->copy, (size_t)count, sizeof *service->copy);
-    sluice_free(&own, service, 1, sizeof *service);
-    return sluice_fail(SLUICE_STATUS_SYSTEM, "cannot start the thread of a home: %s",
-                       strerror(error));
-  }
-  *out_home = &service->home;
-  return SLUICE_STATUS_OK;
+  status = sluice_witness_create(&service->witness);
+  int error =
+      status == SLUICE_STATUS_OK ? sluice_thread_start(&service->helper, helper_main, service) : 0;
+  if (error != 0)
+    status =
+        sluice_fail(SLUICE_STATUS_SYSTEM, "cannot start the thread of a home: %s", strerror(error));
+  if (status == SLUICE_STATUS_OK)
+    *out_home = &service->home;
+  else
+    destroy(service);
+  return status;
 }
 
 void sluice_home_release(sluice_home_t *home) {
@@ -155,8 +177,7 @@ void sluice_home_release(sluice_home_t *home) {
   service_t *service = home->self;
   atomic_store(&service->stop, true);
   sluice_gate_open(&service->submitted);
-  pthread_join(service->helper, NULL);
-  sluice_allocator_t allocator = service->allocator;
-  sluice_free(&allocator, service->copy, (size_t)service->table_count, sizeof *service->copy);
-  sluice_free(&allocator, service, 1, sizeof *service);
+  if (sluice_witness_is_here(&service->witness))
+    pthread_join(service->helper, NULL);
+  destroy(service);
 }

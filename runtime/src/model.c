@@ -178,19 +178,20 @@ void sluice_model_release(sluice_model_t *model) {
 }
 
 const sluice_model_info_t *sluice_model_info(const sluice_model_t *model) {
-  return &model->manifest.info;
+  return model ? &model->manifest.info : NULL;
 }
 
 const sluice_function_info_t *sluice_model_function(const sluice_model_t *model, const char *name) {
-  for (int32_t i = 0; i < model->manifest.info.function_count; ++i)
+  for (int32_t i = 0; model && name && i < model->manifest.info.function_count; ++i)
     if (strcmp(model->manifest.functions[i].name, name) == 0)
       return &model->manifest.functions[i];
   return NULL;
 }
 
 const void *sluice_model_weight_data(const sluice_model_t *model, int32_t index) {
-  return model->data && index >= 0 && index < model->manifest.info.weight_count ? model->data[index]
-                                                                                : NULL;
+  return model && model->data && index >= 0 && index < model->manifest.info.weight_count
+             ? model->data[index]
+             : NULL;
 }
 
 size_t sluice_dtype_bytes(sluice_dtype_t dtype) {

@@ -23,15 +23,22 @@ static void shuffle_pages(int32_t *list, int64_t count, uint64_t seed) {
   }
 }
 
+/* References, free list and the sequences' tables, one after another; small enough by what
+ * sluice_pool_create asks for. */
+static int64_t counts_bytes(const sluice_pool_t *p) {
+  return (2 * p->page_count + (int64_t)p->seq_count * p->pages_per_seq) * (int64_t)sizeof(int32_t);
+}
+
 static sluice_status_t allocate(sluice_pool_t *p) {
   const sluice_allocator_t *a = &p->allocator;
   SLUICE_TRY(sluice_allocate(a, (size_t)p->kv_count, sizeof *p->memory, &p->memory));
   SLUICE_TRY(sluice_allocate(a, (size_t)p->kv_count, sizeof *p->memory_bytes, &p->memory_bytes));
-  SLUICE_TRY(sluice_allocate(a, (size_t)p->page_count, sizeof *p->references, &p->references));
-  SLUICE_TRY(sluice_allocate(a, (size_t)p->page_count, sizeof *p->free_list, &p->free_list));
   SLUICE_TRY(sluice_allocate(a, (size_t)p->seq_count, sizeof *p->seqs, &p->seqs));
-  SLUICE_TRY(sluice_allocate(a, (size_t)p->seq_count * (size_t)p->pages_per_seq, sizeof *p->tables,
-                             &p->tables));
+  // Mapped, so that a generous number of pages or sequences costs nothing until it is used.
+  SLUICE_TRY(sluice_map_anonymous(counts_bytes(p), "the page pool's counts", &p->counts));
+  p->references = (int32_t *)p->counts;
+  p->free_list = p->references + p->page_count;
+  p->tables = p->free_list + p->page_count;
   for (int32_t i = 0; i < p->kv_count; ++i) {
     int64_t bytes;
     if (!sluice_mul(p->kv[i].page_bytes, p->page_count, &bytes) ||
@@ -67,10 +74,12 @@ sluice_status_t sluice_pool_create(const sluice_allocator_t *allocator, const sl
     sluice_pool_release(p);
     return status;
   }
-  for (int64_t i = 0; i < page_count; ++i)
-    p->free_list[i] = (int32_t)(page_count - 1 - i);
-  if (shuffle != 0)
+  if (shuffle != 0) {
+    for (int64_t i = 0; i < page_count; ++i)
+      p->free_list[i] = (int32_t)(page_count - 1 - i);
     shuffle_pages(p->free_list, page_count, shuffle);
+    p->stacked = p->fresh = page_count;
+  }
   for (int32_t i = 0; i < seq_count; ++i)
     p->seqs[i].table = p->tables + (int64_t)i * p->pages_per_seq;
   return SLUICE_STATUS_OK;
@@ -82,17 +91,16 @@ void sluice_pool_release(sluice_pool_t *p) {
     sluice_unmap(p->memory[i].base, p->memory_bytes[i]);
   sluice_free(a, p->memory, (size_t)p->kv_count, sizeof *p->memory);
   sluice_free(a, p->memory_bytes, (size_t)p->kv_count, sizeof *p->memory_bytes);
-  sluice_free(a, p->references, (size_t)p->page_count, sizeof *p->references);
-  sluice_free(a, p->free_list, (size_t)p->page_count, sizeof *p->free_list);
   sluice_free(a, p->seqs, (size_t)p->seq_count, sizeof *p->seqs);
-  sluice_free(a, p->tables, (size_t)p->seq_count * (size_t)p->pages_per_seq, sizeof *p->tables);
+  sluice_unmap(p->counts, counts_bytes(p));
   memset(p, 0, sizeof *p);
 }
 
 static int32_t take_page(sluice_pool_t *p) {
   if (p->free_count == 0)
     return -1;
-  int32_t page = p->free_list[--p->free_count];
+  --p->free_count;
+  int32_t page = p->stacked > 0 ? p->free_list[--p->stacked] : (int32_t)p->fresh++;
   p->references[page] = 1;
   // All bits set is a NaN in every float type.
   for (int32_t i = 0; p->poison && i < p->kv_count; ++i)
@@ -103,8 +111,10 @@ static int32_t take_page(sluice_pool_t *p) {
 }
 
 static void give_page(sluice_pool_t *p, int32_t page) {
-  if (--p->references[page] == 0)
-    p->free_list[p->free_count++] = page;
+  if (--p->references[page] == 0) {
+    p->free_list[p->stacked++] = page;
+    ++p->free_count;
+  }
 }
 
 static void copy_page(sluice_pool_t *p, int32_t from, int32_t to) {

@@ -28,18 +28,22 @@ typedef struct sluice_pool {
   sluice_pages_t *memory; /* [kv_count] as compiled code sees it */
   int64_t *memory_bytes;  /* [kv_count] */
   int32_t *references;    /* [page_count] */
-  int32_t *free_list;     /* [page_count] a stack; the last free_count entries are the next to go */
-  int64_t free_count;
-  sluice_seq_t *seqs; /* [seq_count] */
-  int32_t *tables;    /* [seq_count * pages_per_seq] */
+  int32_t *free_list;     /* [page_count] a stack of pages given back */
+  int64_t stacked;        /* pages on the stack: the next to go */
+  int64_t fresh;          /* pages from here on were never handed out; they go after the stack */
+  int64_t free_count;     /* both kinds */
+  sluice_seq_t *seqs;     /* [seq_count] */
+  int32_t *tables;        /* [seq_count * pages_per_seq] */
+  uint8_t *counts;        /* the memory of references, free_list and tables */
   int32_t seq_count;
   bool poison;
   int64_t copies;
   int64_t bytes;
 } sluice_pool_t;
 
-/* Makes the pool for |page_count| pages and |seq_count| sequences of up to |max_seq| tokens.
- * |shuffle| is the seed of the order of pages, 0 for ascending. |pool| must be zero. */
+/* Makes the pool for |page_count| pages (at most INT32_MAX) and |seq_count| sequences (at most
+ * 2^24) of up to |max_seq| tokens. |shuffle| is the seed of the order of pages, 0 for ascending.
+ * |pool| must be zero. */
 sluice_status_t sluice_pool_create(const sluice_allocator_t *allocator, const sluice_kv_info_t *kv,
                                    int32_t kv_count, int64_t page_count, int32_t seq_count,
                                    int64_t max_seq, uint64_t shuffle, bool poison,

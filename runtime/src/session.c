@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 static sluice_status_t choose_sizes(sluice_session_t *s, const sluice_session_options_t *o) {
-  enum { MOST = 1 << 24 };
+  enum { MOST_ROWS = 1 << 24, MOST_SEQS = 1 << 20 };
   const struct {
     const char *name;
     int64_t value, most;
-  } counts[] = {{"max_rows", o->max_rows, MOST},
-                {"max_seqs", o->max_seqs, MOST},
-                {"live_seqs", o->live_seqs, MOST},
+  } counts[] = {{"max_rows", o->max_rows, MOST_ROWS},
+                {"max_seqs", o->max_seqs, MOST_SEQS},
+                {"live_seqs", o->live_seqs, MOST_SEQS},
                 {"kv_pages", o->kv_pages, INT32_MAX}};
   for (size_t i = 0; i < sizeof counts / sizeof counts[0]; ++i)
     if (counts[i].value < 0 || counts[i].value > counts[i].most)
@@ -26,6 +26,9 @@ static sluice_status_t choose_sizes(sluice_session_t *s, const sluice_session_op
   s->max_rows = (s->max_rows + 15) / 16 * 16;
   s->live_seqs = o->live_seqs ? o->live_seqs : 2 * s->max_seqs;
   s->poison = o->poison;
+  if (o->home && (!o->home->gather_submit || !o->home->gather_await))
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "the home lacks gather_submit or gather_await, expected both");
   return SLUICE_STATUS_OK;
 }
 
@@ -48,8 +51,18 @@ static sluice_status_t make_pool(sluice_session_t *s, const sluice_session_optio
   }
   int64_t tokens = pages * info->kv[0].page;
   int64_t table_tokens = info->limits.max_seq < tokens ? info->limits.max_seq : tokens;
+  s->page_table_size = s->max_seqs * sluice_ceil_div(table_tokens, info->kv[0].page);
+  if (s->page_table_size > INT32_MAX)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "max_seqs = %d sequences of %lld tokens are %lld pages in one step, "
+                       "expected at most %d: ask for fewer",
+                       s->max_seqs, (long long)table_tokens, (long long)s->page_table_size,
+                       INT32_MAX);
+  if (o->external_pages)
+    SLUICE_TRY(sluice_page_marks_create(pages, &s->marks));
   return sluice_pool_create(&s->allocator, info->kv, info->kv_count, pages, s->live_seqs,
-                            table_tokens, o->page_shuffle, o->poison, &s->pool);
+                            table_tokens, o->page_shuffle, o->poison && !o->external_pages,
+                            &s->pool);
 }
 
 static sluice_status_t make_arena(sluice_session_t *s) {
@@ -95,14 +108,15 @@ static sluice_status_t make_home(sluice_session_t *s) {
 static sluice_status_t make_arrays(sluice_session_t *s) {
   const sluice_allocator_t *a = &s->allocator;
   size_t rows = (size_t)s->max_rows, seqs = (size_t)s->max_seqs;
-  if (s->pool.page_count > 0)
-    s->page_table_size = (int64_t)s->max_seqs * s->pool.pages_per_seq;
   SLUICE_TRY(sluice_allocate(a, seqs + 1, sizeof(int32_t), &s->row_start));
   SLUICE_TRY(sluice_allocate(a, seqs, sizeof(int32_t), &s->past));
   SLUICE_TRY(sluice_allocate(a, rows, sizeof(int32_t), &s->row_seq));
   SLUICE_TRY(sluice_allocate(a, rows, sizeof(int32_t), &s->position));
   SLUICE_TRY(sluice_allocate(a, seqs + 1, sizeof(int32_t), &s->page_start));
-  SLUICE_TRY(sluice_allocate(a, (size_t)s->page_table_size, sizeof(int32_t), &s->page_table));
+  uint8_t *table;
+  SLUICE_TRY(sluice_map_anonymous(s->page_table_size * (int64_t)sizeof(int32_t), "the page table",
+                                  &table));
+  s->page_table = (int32_t *)table;
   SLUICE_TRY(sluice_allocate(a, seqs, sizeof *s->seqs, &s->seqs));
   SLUICE_TRY(sluice_allocate(a, seqs, sizeof *s->undo, &s->undo));
   SLUICE_TRY(sluice_allocate(a, rows, sizeof(int32_t), &s->tokens));
@@ -177,13 +191,15 @@ void sluice_session_release(sluice_session_t *s) {
   sluice_home_release(s->own_home);
   if (s->pool.page_count > 0)
     sluice_pool_release(&s->pool);
+  if (s->marks.writer)
+    sluice_page_marks_release(&s->marks);
   sluice_unmap(s->arena, s->arena_bytes);
   sluice_free(a, s->row_start, seqs + 1, sizeof(int32_t));
   sluice_free(a, s->past, seqs, sizeof(int32_t));
   sluice_free(a, s->row_seq, rows, sizeof(int32_t));
   sluice_free(a, s->position, rows, sizeof(int32_t));
   sluice_free(a, s->page_start, seqs + 1, sizeof(int32_t));
-  sluice_free(a, s->page_table, (size_t)s->page_table_size, sizeof(int32_t));
+  sluice_unmap(s->page_table, s->page_table_size * (int64_t)sizeof(int32_t));
   sluice_free(a, s->seqs, seqs, sizeof *s->seqs);
   sluice_free(a, s->undo, seqs, sizeof *s->undo);
   sluice_free(a, s->tokens, rows, sizeof(int32_t));
@@ -197,6 +213,12 @@ void sluice_session_release(sluice_session_t *s) {
 }
 
 void sluice_session_stats(const sluice_session_t *s, sluice_stats_t *out_stats) {
+  if (!out_stats)
+    return;
+  if (!s) {
+    *out_stats = (sluice_stats_t){0};
+    return;
+  }
   *out_stats = (sluice_stats_t){.threads = sluice_team_workers(s->team),
                                 .max_rows = s->max_rows,
                                 .max_seqs = s->max_seqs,
@@ -212,8 +234,29 @@ void sluice_session_stats(const sluice_session_t *s, sluice_stats_t *out_stats) 
                                 .page_pool_bytes = s->pool.bytes};
 }
 
+void sluice_session_cancel(sluice_session_t *s) {
+  if (s)
+    sluice_team_cancel(s->team);
+}
+
+sluice_status_t sluice_session_check(const sluice_session_t *s) {
+  if (!s)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "the session is NULL");
+  if (!sluice_team_is_here(s->team))
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "the session was made before this process was forked, so its threads are "
+                       "not here: make a session after the fork");
+  return SLUICE_STATUS_OK;
+}
+
+static sluice_status_t no_place(const void *out) {
+  return out ? SLUICE_STATUS_OK
+             : sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT, "out_sequence must not be NULL");
+}
+
 static sluice_status_t find(const sluice_session_t *s, sluice_sequence_t handle,
                             sluice_seq_t **out) {
+  SLUICE_TRY(sluice_session_check(s));
   *out = sluice_pool_find(&s->pool, handle);
   if (!*out)
     return sluice_fail(SLUICE_STATUS_NOT_FOUND, "sequence %llx is not alive in this session",
@@ -222,16 +265,23 @@ static sluice_status_t find(const sluice_session_t *s, sluice_sequence_t handle,
 }
 
 sluice_status_t sluice_sequence_create(sluice_session_t *s, sluice_sequence_t *out_sequence) {
+  SLUICE_TRY(sluice_session_check(s));
+  SLUICE_TRY(no_place(out_sequence));
   if (s->pool.page_count == 0)
     return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
                        "the model %s has no pages, so it has no sequences",
                        s->model->manifest.info.name);
+  if (s->marks.writer)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "the session has external_pages, so it has no sequences: give each part "
+                       "its pages");
   return sluice_pool_create_seq(&s->pool, out_sequence);
 }
 
 sluice_status_t sluice_sequence_fork(sluice_session_t *s, sluice_sequence_t sequence,
                                      sluice_sequence_t *out_sequence) {
   sluice_seq_t *seq;
+  SLUICE_TRY(no_place(out_sequence));
   SLUICE_TRY(find(s, sequence, &seq));
   return sluice_pool_fork_seq(&s->pool, seq, out_sequence);
 }
@@ -256,16 +306,16 @@ sluice_status_t sluice_sequence_drop(sluice_session_t *s, sluice_sequence_t sequ
 }
 
 int64_t sluice_sequence_length(const sluice_session_t *s, sluice_sequence_t sequence) {
-  const sluice_seq_t *seq = sluice_pool_find(&s->pool, sequence);
+  const sluice_seq_t *seq = s ? sluice_pool_find(&s->pool, sequence) : NULL;
   return seq ? seq->length : -1;
 }
 
 int64_t sluice_sequence_pages(const sluice_session_t *s, sluice_sequence_t sequence,
                               int32_t *out_pages, int64_t capacity) {
-  const sluice_seq_t *seq = sluice_pool_find(&s->pool, sequence);
+  const sluice_seq_t *seq = s ? sluice_pool_find(&s->pool, sequence) : NULL;
   if (!seq)
     return -1;
-  for (int32_t i = 0; i < seq->pages && i < capacity; ++i)
+  for (int32_t i = 0; out_pages && i < seq->pages && i < capacity; ++i)
     out_pages[i] = seq->table[i];
   return seq->pages;
 }

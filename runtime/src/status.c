@@ -37,6 +37,8 @@ const char *sluice_status_name(sluice_status_t status) {
     return "trap";
   case SLUICE_STATUS_SYSTEM:
     return "system";
+  case SLUICE_STATUS_CANCELLED:
+    return "cancelled";
   }
   return "unknown status";
 }

@@ -7,9 +7,9 @@
 #include "team.h"
 #include "gate.h"
 #include "machine.h"
+#include "thread.h"
 
-#include <pthread.h>
-#include <signal.h>
+#include <setjmp.h>
 #include <string.h>
 
 /* Pauses before a waiter of spin = auto sleeps: some tens of microseconds. */
@@ -18,36 +18,60 @@ enum { AUTO_SPINS = 2000 };
 typedef struct worker {
   sluice_team_t *team;
   int32_t me;
-  pthread_t thread;
+  pthread_t thread; /* of worker 0: unused, it is the caller's */
+  jmp_buf leave;    /* where a cancelled step continues: behind its entry */
 } worker_t;
 
 struct sluice_team {
   sluice_gate_t region; /* steps begun; a last one without entry ends the workers */
   sluice_gate_t phase;  /* barriers opened */
-  _Alignas(SLUICE_ALIGN) atomic_uint arrived;   /* workers at the barrier that is not open yet */
+  _Alignas(SLUICE_ALIGN) atomic_uint arrived; /* workers at the barrier that is not open yet */
+  int64_t barriers;                           /* written by whoever opens the barrier */
+  /* Read by everybody in a step, and written rarely. */
   _Alignas(SLUICE_ALIGN) sluice_entry_fn entry; /* of the step; NULL: stop */
   sluice_call_t *call;
-  int64_t regions;
-  int64_t barriers; /* written by whoever opens the barrier */
+  bool may_leave; /* the step may be left at a barrier */
+  bool leaving;   /* it is; written by whoever opens the barrier at which all workers leave */
   int32_t workers, started;
   uint32_t spins; /* before sleeping */
+  worker_t *all;  /* [workers] */
+  atomic_bool cancel;
+  int64_t regions;
   sluice_allocator_t allocator;
-  worker_t *helpers; /* [workers - 1] */
+  sluice_witness_t witness; /* where there are helpers */
 };
 
-void sluice_team_barrier(void *self, int32_t me) {
-  sluice_team_t *team = self;
-  (void)me;
+/* Returns when all workers have called it. */
+static void meet(sluice_team_t *team) {
   unsigned now = atomic_load_explicit(&team->phase.value, memory_order_relaxed);
   if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 ==
       (unsigned)team->workers) {
     // Everybody is here and nobody can arrive for the next barrier before this one opens.
     atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
     ++team->barriers;
+    // One worker decides for all, so either all leave at this barrier or none.
+    bool leaving = team->may_leave && atomic_load_explicit(&team->cancel, memory_order_relaxed);
+    if (leaving != team->leaving)
+      team->leaving = leaving;
     sluice_gate_open(&team->phase);
   } else {
     sluice_gate_wait(&team->phase, now, team->spins);
   }
+}
+
+void sluice_team_barrier(void *self, int32_t me) {
+  sluice_team_t *team = self;
+  meet(team);
+  // Compiled code has nothing to clean up: it allocates nothing and holds no lock.
+  if (team->leaving)
+    _longjmp(team->all[me].leave, 1);
+}
+
+static void enter(worker_t *worker) {
+  sluice_team_t *team = worker->team;
+  if (_setjmp(worker->leave) == 0)
+    team->entry(team->call, worker->me, team->workers);
+  meet(team);
 }
 
 static void *worker_main(void *argument) {
@@ -57,38 +81,43 @@ static void *worker_main(void *argument) {
     sluice_gate_wait(&team->region, seen, team->spins);
     if (!team->entry)
       return NULL;
-    team->entry(team->call, worker->me, team->workers);
-    sluice_team_barrier(team, worker->me);
+    enter(worker);
   }
 }
 
-void sluice_team_run(sluice_team_t *team, sluice_entry_fn entry, sluice_call_t *call) {
+bool sluice_team_run(sluice_team_t *team, sluice_entry_fn entry, sluice_call_t *call,
+                     bool may_leave) {
   team->entry = entry;
   team->call = call;
+  team->may_leave = may_leave;
   ++team->regions;
   if (team->workers > 1)
     sluice_gate_open(&team->region);
-  entry(call, 0, team->workers);
-  sluice_team_barrier(team, 0);
+  enter(&team->all[0]);
+  // Taken here and nowhere else, so that every request ends one step: the one under way or the next
+  // one, even if it was too late to end it early.
+  return !atomic_exchange_explicit(&team->cancel, false, memory_order_relaxed);
+}
+
+void sluice_team_cancel(sluice_team_t *team) {
+  atomic_store_explicit(&team->cancel, true, memory_order_relaxed);
+}
+
+bool sluice_team_is_here(const sluice_team_t *team) {
+  return sluice_witness_is_here(&team->witness);
 }
 
 static sluice_status_t start_workers(sluice_team_t *team) {
-  // Signals belong to the program's threads, not to these.
-  sigset_t all, old;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  int error = 0;
-  while (team->started < team->workers - 1 && error == 0) {
-    worker_t *worker = &team->helpers[team->started];
-    worker->team = team;
-    worker->me = team->started + 1;
-    error = pthread_create(&worker->thread, NULL, worker_main, worker);
-    team->started += error == 0;
+  if (team->workers > 1)
+    SLUICE_TRY(sluice_witness_create(&team->witness));
+  for (team->started = 1; team->started < team->workers; ++team->started) {
+    worker_t *worker = &team->all[team->started];
+    int error = sluice_thread_start(&worker->thread, worker_main, worker);
+    if (error != 0)
+      return sluice_fail(SLUICE_STATUS_SYSTEM,
+                         "cannot start worker %d of %d: %s (ask for fewer threads)",
+                         team->started + 1, team->workers, strerror(error));
   }
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  if (error != 0)
-    return sluice_fail(SLUICE_STATUS_SYSTEM, "cannot start worker %d of %d: %s", team->started + 2,
-                       team->workers, strerror(error));
   return SLUICE_STATUS_OK;
 }
 
@@ -116,7 +145,11 @@ sluice_status_t sluice_team_create(const sluice_allocator_t *allocator, int32_t 
                 : spin == SLUICE_SPIN_NEVER || threads > cores ? 0
                                                                : AUTO_SPINS;
   sluice_status_t status =
-      sluice_allocate(allocator, (size_t)threads - 1, sizeof *team->helpers, &team->helpers);
+      sluice_allocate(allocator, (size_t)threads, sizeof *team->all, &team->all);
+  for (int32_t i = 0; i < threads && team->all; ++i) {
+    team->all[i].team = team;
+    team->all[i].me = i;
+  }
   if (status == SLUICE_STATUS_OK)
     status = start_workers(team);
   if (status == SLUICE_STATUS_OK)
@@ -131,10 +164,12 @@ void sluice_team_release(sluice_team_t *team) {
     return;
   team->entry = NULL;
   sluice_gate_open(&team->region);
-  for (int32_t i = 0; i < team->started; ++i)
-    pthread_join(team->helpers[i].thread, NULL);
+  // A fork has the memory of the workers, but not the workers.
+  for (int32_t i = 1; i < team->started && sluice_team_is_here(team); ++i)
+    pthread_join(team->all[i].thread, NULL);
+  sluice_witness_release(&team->witness);
   sluice_allocator_t allocator = team->allocator;
-  sluice_free(&allocator, team->helpers, (size_t)team->workers - 1, sizeof *team->helpers);
+  sluice_free(&allocator, team->all, (size_t)team->workers, sizeof *team->all);
   sluice_free(&allocator, team, 1, sizeof *team);
 }
 

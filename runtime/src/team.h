@@ -21,10 +21,21 @@ void sluice_team_release(sluice_team_t *team);
 
 int32_t sluice_team_workers(const sluice_team_t *team);
 
-/* Runs |entry| on every worker with |call| and returns when all of them have returned. */
-void sluice_team_run(sluice_team_t *team, sluice_entry_fn entry, sluice_call_t *call);
+/* Runs |entry| on every worker with |call| and returns when all of them have returned. false when
+ * the step was cancelled; with |may_leave| it has then ended at a barrier, unless it was past the
+ * last one. */
+bool sluice_team_run(sluice_team_t *team, sluice_entry_fn entry, sluice_call_t *call,
+                     bool may_leave);
 
-/* Returns when all workers have called it; the barrier of sluice_call_t. */
+/* Cancels the step under way or, if there is none, the next one. From any thread, or a signal
+ * handler. */
+void sluice_team_cancel(sluice_team_t *team);
+
+/* false in a process that was forked away from the team's threads: it must not run there. */
+bool sluice_team_is_here(const sluice_team_t *team);
+
+/* Returns when all workers have called it, or, when the step is cancelled, does not return; the
+ * barrier of sluice_call_t. */
 void sluice_team_barrier(void *team, int32_t me);
 
 /* Counters for sluice_stats_t. */

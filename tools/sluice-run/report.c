@@ -41,6 +41,9 @@ int report_status(sluice_status_t status) {
   case SLUICE_STATUS_TRAP:
   case SLUICE_STATUS_SYSTEM:
     break;
+  case SLUICE_STATUS_CANCELLED:
+    code = EXIT_INTERRUPTED;
+    break;
   }
   return report_error(code, "%s", sluice_last_error());
 }

@@ -18,7 +18,16 @@
  * the sentence that says what was expected, what was found and what to do is in
  * sluice_last_error(). There is no global state but that thread-local sentence. The environment is
  * not read. A step that succeeds allocates nothing, takes no lock and makes no system call (with
- * one thread, or with spin = always).
+ * one thread, or with spin = always). NULL where an object is expected is INVALID_ARGUMENT (or -1,
+ * NULL, nothing: what the call has for it); a pointer that is dangling or not ours cannot be told.
+ *
+ * Threads: models are immutable and shared freely; a session belongs to one thread at a time.
+ * Forks: a model works in a forked process; a session with threads of its own does not, and says so
+ * (INVALID_ARGUMENT); release is the one call that it takes there.
+ * Files: an artefact is mapped, not copied. If one of its files is cut or its disk fails while it
+ * is mapped, the kernel sends SIGBUS to the thread that touches the missing page, as with every
+ * mapped file; threads of the runtime leave that signal to the program's handler. Replace an
+ * artefact by renaming a new one into its place, which leaves what is mapped alone.
  */
 #ifndef SLUICE_RT_RUNTIME_H
 #define SLUICE_RT_RUNTIME_H
@@ -65,6 +74,8 @@ typedef enum sluice_status {
   SLUICE_STATUS_TRAP = 9,
   /* The operating system refused; the message has its reason. */
   SLUICE_STATUS_SYSTEM = 10,
+  /* sluice_session_cancel was called. */
+  SLUICE_STATUS_CANCELLED = 11,
 } sluice_status_t;
 
 /* The name of |status| without prefix, lower case ("out of pages"); never NULL. */
@@ -274,7 +285,10 @@ typedef struct sluice_session_options {
   uint64_t page_shuffle;
   /* Fill scratch and pages that are handed out with NaN: finds reads of what nobody wrote. */
   bool poison;
-  bool reserved_flags[7];
+  /* The program numbers the pages: there are no sequences, every part of a call brings its
+   * sluice_page_list_t, and kv_pages of them are there. */
+  bool external_pages;
+  bool reserved_flags[6];
   /* Serves asynchronous gathers; NULL: the runtime's own. Must outlive the session. */
   const sluice_home_t *home;
 } sluice_session_options_t;
@@ -286,6 +300,12 @@ typedef struct sluice_session_options {
 SLUICE_API sluice_status_t sluice_session_create(const sluice_model_t *model,
                                                  const sluice_session_options_t *options,
                                                  sluice_session_t **out_session);
+
+/* Cancels the call that |session| is in or, if it is in none, its next one: that call returns
+ * CANCELLED, as soon as its workers meet at their next barrier, and no sequence has changed. Each
+ * cancel ends one call; several before it ends count as one. A function that gathers from a home of
+ * the program runs to its end first. For any thread, and for signal handlers. NULL is fine. */
+SLUICE_API void sluice_session_cancel(sluice_session_t *session);
 
 /* Stops the workers and frees everything, sequences included. NULL is fine. */
 SLUICE_API void sluice_session_release(sluice_session_t *session);
@@ -368,6 +388,17 @@ SLUICE_API int64_t sluice_sequence_pages(const sluice_session_t *session,
 
 /* ---- Calls --------------------------------------------------------------------------- */
 
+/* The pages of one part of a call in a session with external_pages: a page table from outside.
+ * Every call checks all of them: the numbers are below kv_pages, none stands twice in a list, and a
+ * page that this call appends to is in no other list (pages that are only read may be shared). What
+ * the pages hold is the program's word: tokens of the same model, written in order by earlier
+ * calls. */
+typedef struct sluice_page_list {
+  int64_t past;         /* tokens that the pages hold already; this call's rows come behind them */
+  const int32_t *pages; /* [count] page numbers in order of the tokens */
+  int32_t count;        /* at least as many as past and this call's rows need; more are not read */
+} sluice_page_list_t;
+
 /* The rows that one sequence has in one call. Arrays are the caller's and are read during the call
  * only. */
 typedef struct sluice_part {
@@ -378,6 +409,8 @@ typedef struct sluice_part {
   const int32_t *tokens;      /* [count] ids; in sluice_session_call NULL */
   const int32_t *positions;   /* [count], or NULL: the sequence's length, and so on upwards */
   const int32_t *token_types; /* [count], or NULL: all 0; where the function takes "token_types" */
+  /* Instead of |sequence| in a session with external_pages, else NULL. */
+  const sluice_page_list_t *pages;
 } sluice_part_t;
 
 /* Runs the decoder function |function| (usually "step") once over all |parts| and appends their
@@ -389,7 +422,9 @@ typedef struct sluice_part {
  * NOT_FOUND         no such function or sequence
  * LIMIT             more rows or sequences than the session has; past max_seq, max_positions
  * OUT_OF_PAGES      drop something and repeat
- * TRAP              compiled code met a value that it must not use */
+ * TRAP              compiled code met a value that it must not use
+ * CANCELLED         by sluice_session_cancel
+ * With the last two, |out_logits| may hold anything. */
 SLUICE_API sluice_status_t sluice_session_step(sluice_session_t *session, const char *function,
                                                const sluice_part_t *parts, int32_t part_count,
                                                float *out_logits);

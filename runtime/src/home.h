@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * home.h: what a session may do with the runtime's own home, beside what programs may.
+ */
+#ifndef SLUICE_RT_HOME_H
+#define SLUICE_RT_HOME_H
+
+#include "memory.h"
+
+/* Waits for all requests under way and forgets them. For a home made by sluice_home_create that
+ * nobody else uses now. */
+void sluice_home_drain(sluice_home_t *home);
+
+#endif
