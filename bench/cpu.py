@@ -62,22 +62,15 @@ class Row:
 
 
 def gemm(repetitions):
-    """The kernels alone, interleaved with the peaks in one process."""
-    out = tools.run_tool("sluice-bench-linear", f"--repetitions={repetitions}", "--filter=1024x1024x1024")[0]
-    print(out, end="", file=sys.stderr)
-    pattern = r"^(\S.*?) +([\d.]+) GFLOP/s +([\d.]+)% of (.*)$"
-    best = {}
-    for name, rate, percent, ceiling in re.findall(pattern, out, re.MULTILINE):
-        weights = "bf16" if "bf16" in name.split()[0] else "f16" if "f16" in name.split()[0] else "f32"
-        peak = float(rate) / (float(percent) / 100)
-        # A type may have several dots; the placer takes the fastest.
-        if weights not in best or float(rate) > best[weights].value:
-            key = f"gemm {weights} 1024"
-            best[weights] = Row(key, float(rate), "GFLOP/s", peak, ceiling, FLOORS.get(key, 0.0))
-    missing = {"f32", "bf16"} - set(best)
-    if missing:
-        tools.fail(f"bench cpu: sluice-bench-linear printed no line for {', '.join(sorted(missing))} 1024x1024x1024", 4)
-    return [best[weights] for weights in ("f32", "bf16")]
+    """The kernels alone, between the peaks of the same moments in one process."""
+    out = tools.run_tool("sluice-bench-linear", f"--repetitions={repetitions}", "--shapes=1024x1024x1024",
+                         "--types=f32,bf16", "--json")[0]
+    rows = []
+    for entry in json.loads(out)["benchmarks"]:
+        key = f"gemm {entry['name'].split('/')[1]} 1024"
+        rows.append(Row(key, entry["GFLOP_per_s"], "GFLOP/s", entry["GFLOP_per_s"] / entry["of_peak"], "peak",
+                        FLOORS.get(key, 0.0)))
+    return rows
 
 
 def decode(artefact, threads, rounds, generate):

@@ -1,161 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Linear kernels against this core's own ceilings. Everything is measured in one process,
-// interleaved, repetition by repetition: fma and vdpbf16ps peaks, a plain read loop, then the
-// kernels; what is printed is the ratio of medians.
-//
-//   sluice-bench-linear [--cpu=native] [--repetitions=20] [--filter=TEXT] [--asm]
-#include "lib/Target/CPU/Intrinsics.h"
+// Linear kernels against this computer's own ceilings. Every repetition of a kernel runs between a
+// peak loop and a read loop on the same threads; what is printed are medians, and medians of the
+// ratios to the ceilings of the same moment. Weights lie packed (docs/Contracts.md §3) before the
+// clock starts and come from memory, not from a cache: calls go through copies in turn. Before
+// anything is timed, a sample of the results is compared, bit for bit, with the chain of §4.
+#include "bench/cpu/Ceilings.h"
 #include "lib/Target/CPU/LinearKernels.h"
-#include "test/Target/CPU/KernelHarness.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
-#include <ctime>
-#include <functional>
+#include <cstring>
+#include <map>
 #include <memory>
 
 using namespace mlir;
 using namespace sluice;
 using namespace sluice::cpu;
+using llvm::ArrayRef;
+using llvm::SmallVector;
+using llvm::StringRef;
 
-static llvm::cl::opt<std::string> cpuName("cpu", llvm::cl::init("native"),
-                                          llvm::cl::desc("machine to compile for"));
-static llvm::cl::opt<int> repetitions("repetitions", llvm::cl::init(20),
-                                      llvm::cl::desc("interleaved repetitions"));
-static llvm::cl::opt<std::string> filter("filter",
-                                         llvm::cl::desc("only kernels whose line contains this"));
+static llvm::cl::OptionCategory category("benchmark");
+static llvm::cl::opt<std::string>
+    cpuName("cpu", llvm::cl::init("native"), llvm::cl::cat(category),
+            llvm::cl::desc("machine to compile for, as sluicec's --cpu (default: native)"));
+static llvm::cl::list<std::string>
+    shapeTexts("shapes", llvm::cl::CommaSeparated, llvm::cl::value_desc("MxNxK,..."),
+               llvm::cl::cat(category),
+               llvm::cl::desc("rows x outputs x inputs; default: layers of Qwen2.5-0.5B, "
+                              "Llama-3.2-1B and Llama-3-8B at several row counts, and odd shapes"));
+static llvm::cl::list<std::string>
+    typeNames("types", llvm::cl::CommaSeparated, llvm::cl::value_desc("TYPE,..."),
+              llvm::cl::cat(category),
+              llvm::cl::desc("f32, f16, bf16 (by the dot that is faster on the machine), bf16-fma, "
+                             "bf16-dpbf16 (default: f32,bf16)"));
+static llvm::cl::opt<int>
+    threads("cores", llvm::cl::init(1), llvm::cl::cat(category),
+            llvm::cl::desc("cores to run on, one thread on each (default: 1)"));
+static llvm::cl::opt<int>
+    repetitions("repetitions", llvm::cl::init(20), llvm::cl::cat(category),
+                llvm::cl::desc("of each kernel and its ceilings (default: 20)"));
+static llvm::cl::opt<int> poolMiB(
+    "pool", llvm::cl::init(512), llvm::cl::value_desc("MiB"), llvm::cl::cat(category),
+    llvm::cl::desc("weights that the calls go through before one is read again; 0: always the same "
+                   "ones, from whatever cache holds them (default: 512)"));
+static llvm::cl::opt<Clock> whichClock(
+    "clock", llvm::cl::init(Clock::Cpu), llvm::cl::cat(category),
+    llvm::cl::desc("what seconds are:"),
+    llvm::cl::values(clEnumValN(Clock::Cpu, "cpu",
+                                "of the slowest thread's own time, so that a busy computer counts "
+                                "less (default)"),
+                     clEnumValN(Clock::Wall, "wall", "from the call to the last thread's end")));
+static llvm::cl::opt<bool> asJson("json", llvm::cl::cat(category),
+                                  llvm::cl::desc("print Google-Benchmark JSON"));
 static llvm::cl::opt<bool>
-    showAssembly("asm", llvm::cl::desc("print each kernel's assembly and measure nothing"));
+    showAssembly("asm", llvm::cl::cat(category),
+                 llvm::cl::desc("print each kernel's assembly and measure nothing"));
 
 namespace {
 
-/// Aligned memory filled with small random numbers of a type, never zeros.
-class Buffer {
-public:
-  Buffer(int64_t bytes, Type element) : size((bytes + 4095) / 4096 * 4096) {
-    data = static_cast<uint8_t *>(std::aligned_alloc(4096, size));
-    uint32_t state = 12345;
-    bool narrow = element.getIntOrFloatBitWidth() == 16, half = element.isF16();
-    for (int64_t i = 0; i < size / (narrow ? 2 : 4); ++i) {
-      state = state * 1664525 + 1013904223;
-      if (narrow)
-        reinterpret_cast<uint16_t *>(data)[i] =
-            (state >> 16 & 0x8000) | (half ? 0x2c00 : 0x3d80) | (state >> 20 & 0x7f);
-      else
-        reinterpret_cast<uint32_t *>(data)[i] =
-            (state & 0x80000000) | 0x3d800000 | (state >> 9 & 0x7fffff);
-    }
-  }
-  ~Buffer() { std::free(data); }
-  uint8_t *data;
-  int64_t size;
+struct Shape {
+  int64_t rows, outputs, inputs;
 };
 
-struct Measurement {
+struct WeightKind {
   std::string name;
-  double work; ///< flops or bytes per run
-  const char *unit;
-  std::string ceiling;       ///< name of the measurement it is held against; empty for a ceiling
-  std::function<void()> run; ///< one repetition
-  std::vector<double> seconds;
-
-  double median() const {
-    std::vector<double> sorted = seconds;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[sorted.size() / 2];
-  }
-  double rate() const { return work / median() * 1e-9; }
+  LinearVariant variant;
 };
 
-std::vector<Measurement> all;
-std::vector<std::shared_ptr<void>> kept;
-
-template <typename T, typename... Args>
-std::shared_ptr<T> keep(Args &&...args) {
-  auto made = std::make_shared<T>(std::forward<Args>(args)...);
-  kept.push_back(made);
-  return made;
+[[noreturn]] void usage(const llvm::Twine &message) {
+  llvm::errs() << "sluice-bench-linear: " << message << "\n";
+  std::exit(1);
 }
 
-bool wanted(const std::string &name) {
-  return filter.empty() || name.find(filter) != std::string::npos;
+Shape parseShape(StringRef text) {
+  SmallVector<StringRef> parts;
+  text.split(parts, 'x');
+  int64_t numbers[3];
+  bool good = parts.size() == 3;
+  for (size_t i = 0; good && i < 3; ++i)
+    good = !parts[i].getAsInteger(10, numbers[i]) && numbers[i] > 0 && numbers[i] <= 1 << 24;
+  if (!good)
+    usage("expected a shape MxNxK of positive numbers such as 512x4864x896, but found '" + text +
+          "'");
+  return {numbers[0], numbers[1], numbers[2]};
 }
 
-/// CPU time of this thread: on a shared computer, what others take of the core does not count.
-double threadSeconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return now.tv_sec + now.tv_nsec * 1e-9;
+/// N x K of the linear layers as they run: joined qkv and gate-up, then o and down.
+SmallVector<Shape> defaultShapes() {
+  SmallVector<Shape> shapes;
+  const std::pair<int64_t, int64_t> layers[] = {
+      {1152, 896},  {9728, 896},   {896, 4864},  // Qwen2.5-0.5B
+      {3072, 2048}, {16384, 2048}, {2048, 8192}, // Llama-3.2-1B
+      {6144, 4096}, {4096, 4096},                // Llama-3-8B
+  };
+  for (auto [outputs, inputs] : layers)
+    for (int64_t rows : {1, 8, 17, 32, 128, 512})
+      shapes.push_back({rows, outputs, inputs});
+  shapes.append({{1000, 1000, 1000}, {1024, 1024, 1024}, {2000, 2040, 2040}, {17, 4096, 4096}});
+  return shapes;
 }
 
-//===-- Ceilings ------------------------------------------------------------------------------===//
-
-void addPeak(const CPUMachine &machine, bool dpbf16Peak) {
-  Type index = IndexType::get(&kernelContext()), f32 = Float32Type::get(&kernelContext());
-  int64_t chains = machine.vectorRegisters == 32 && machine.vectorBytes == 64 ? 24 : 6;
-  auto kernel = keep<LoadedKernel>(
-      machine, ArrayRef<Type>{arrayOf(f32), index},
-      [&](KernelBuilder &k, ModuleOp, ArrayRef<Val> a) {
-        Val x = k.loadVector(a[0], 0), y = k.loadVector(a[0], 16);
-        SmallVector<Val> init;
-        for (int64_t i = 0; i < chains; ++i)
-          init.push_back(k.loadVector(a[0], 32 + i));
-        Val xs = k.bitcast(x, k.bf16Type()), ys = k.bitcast(y, k.bf16Type());
-        SmallVector<Val> sums = k.reductionLoop(0, a[1], 1, init, [&](Val, ArrayRef<Val> carried) {
-          SmallVector<Val> next;
-          for (Val sum : carried)
-            next.push_back(dpbf16Peak ? dpbf16(k, sum, xs, ys) : k.fma(x, y, sum));
-          return next;
-        });
-        for (auto [i, sum] : llvm::enumerate(sums))
-          k.store(sum, a[0], 64 + i * 16);
-      });
-  auto data = keep<Buffer>(4096, f32);
-  int64_t turns = 1000000;
-  double flops = 2.0 * 16 * chains * turns * (dpbf16Peak ? 2 : 1);
-  all.push_back({dpbf16Peak ? "peak dpbf16" : "peak fma",
-                 flops,
-                 "GFLOP/s",
-                 "",
-                 [=] { (*kernel)(data->data, turns); },
-                 {}});
+WeightKind parseType(const std::string &name, const CPUMachine &machine) {
+  WeightKind type = {name, {}};
+  StringRef base = StringRef(name).split('-').first, dot = StringRef(name).split('-').second;
+  using Weights = LinearVariant::Weights;
+  if (name == "f32" || name == "f16" || name == "bf16" || name == "bf16-fma" ||
+      name == "bf16-dpbf16") {
+    type.variant.weights = base == "f32"   ? Weights::F32
+                           : base == "f16" ? Weights::F16
+                                           : Weights::Bf16;
+    if (base == "bf16")
+      type.variant.dot = dot.empty() ? machine.bf16Dot : dot == "fma" ? Dot::Fma : Dot::Dpbf16;
+    if (type.variant.dot == Dot::Dpbf16 && !machine.hasDpbf16)
+      usage("type bf16-dpbf16 takes a machine with avx512bf16, but " + machine.cpu + " has it not");
+    return type;
+  }
+  usage("unknown type '" + name + "'; expected f32, f16, bf16, bf16-fma or bf16-dpbf16");
 }
 
-/// Reads |bytes| at |data| with plain vector loads, eight streams.
-void addRead(const CPUMachine &machine, const std::string &name, std::shared_ptr<Buffer> data) {
-  Type index = IndexType::get(&kernelContext()), i32 = IntegerType::get(&kernelContext(), 32);
-  auto kernel = keep<LoadedKernel>(
-      machine, ArrayRef<Type>{arrayOf(i32), index, arrayOf(i32)},
-      [&](KernelBuilder &k, ModuleOp, ArrayRef<Val> a) {
-        Val part = a[1] / 8;
-        SmallVector<Val> sums = k.reductionLoop(
-            0, part, 16, SmallVector<Val>(8, k.splatI32(0)), [&](Val i, ArrayRef<Val> carried) {
-              SmallVector<Val> next;
-              for (auto [stream, sum] : llvm::enumerate(carried))
-                next.push_back(sum ^ k.loadVector(a[0], part * static_cast<int64_t>(stream) + i));
-              return next;
-            });
-        for (auto [i, sum] : llvm::enumerate(sums))
-          k.store(sum, a[2], i * 16);
-      });
-  auto sink = keep<Buffer>(4096, i32);
-  int64_t words = data->size / 4 / 128 * 128;
-  all.push_back(
-      {name, 4.0 * words, "GB/s", "", [=] { (*kernel)(data->data, words, sink->data); }, {}});
-}
+//===-- One kernel ----------------------------------------------------------------------------===//
 
-//===-- Kernels -------------------------------------------------------------------------------===//
-
-std::shared_ptr<LoadedKernel> linear(const CPUMachine &machine, const LinearVariant &variant) {
-  static std::vector<std::pair<std::string, std::shared_ptr<LoadedKernel>>> compiled;
-  for (auto &[name, kernel] : compiled)
-    if (name == variant.name())
-      return kernel;
+LoadedKernel compile(const CPUMachine &machine, const LinearVariant &variant) {
   MLIRContext *context = &kernelContext();
   Type index = IndexType::get(context);
   Type types[] = {arrayOf(variant.weightType(context)),
@@ -165,118 +139,268 @@ std::shared_ptr<LoadedKernel> linear(const CPUMachine &machine, const LinearVari
                   index,
                   index,
                   index,
+                  index,
+                  index,
                   index};
-  auto kernel =
-      keep<LoadedKernel>(machine, types, [&](KernelBuilder &k, ModuleOp module, ArrayRef<Val> v) {
-        LinearOperands o;
-        o.weights = v[0], o.rows = v[1], o.rowStride = v[2], o.dest = v[3], o.destStride = v[4];
-        o.rowCount = v[5], o.inputs = v[6], o.outputs = v[7];
-        o.firstPanel = k.index(0), o.endPanel = k.ceilDiv(o.outputs, 16);
-        callLinear(k, module, machine, variant, o);
-      });
-  compiled.push_back({variant.name(), kernel});
-  if (showAssembly)
-    llvm::outs() << kernel->assembly();
-  return kernel;
+  return LoadedKernel(machine, types, [&](KernelBuilder &k, ModuleOp module, ArrayRef<Val> v) {
+    LinearOperands o;
+    o.weights = v[0], o.rows = v[1], o.rowStride = v[2], o.dest = v[3], o.destStride = v[4];
+    o.rowCount = v[5], o.inputs = v[6], o.outputs = v[7];
+    o.firstPanel = v[8], o.endPanel = v[9];
+    callLinear(k, module, machine, variant, o);
+  });
 }
 
-/// |layers| weight blocks in turn, so that caches do not answer where the shape is meant to stream.
-void addLinear(const CPUMachine &machine, const LinearVariant &variant, int64_t rows,
-               int64_t outputs, int64_t inputs, int64_t layers, const std::string &ceiling,
-               std::shared_ptr<Buffer> weights = nullptr) {
-  std::string name = llvm::formatv("{0} {1}x{2}x{3}", variant.name(), rows, outputs, inputs);
-  if (!wanted(name))
-    return;
-  MLIRContext *context = &kernelContext();
-  auto kernel = linear(machine, variant);
-  Type w = variant.weightType(context), x = variant.rowType(context), d = variant.destType(context);
-  int64_t block = (outputs + 15) / 16 * 16 * (inputs + inputs % 2) * w.getIntOrFloatBitWidth() / 8;
-  if (!weights)
-    weights = keep<Buffer>(block * layers, w);
-  // Strides as the placer pads them: an odd number of cache lines.
-  int64_t rowStride = (inputs + 15) / 16 * 16 + 16, destStride = (outputs + 15) / 16 * 16 + 16;
-  auto in = keep<Buffer>(rows * rowStride * 4, x), out = keep<Buffer>(rows * destStride * 4, d);
-  bool isStream = ceiling.find("read") == 0;
-  double work = isStream ? double(block * layers) : 2.0 * rows * outputs * inputs * layers;
-  all.push_back({name,
-                 work,
-                 isStream ? "GB/s" : "GFLOP/s",
-                 ceiling,
-                 [=] {
-                   for (int64_t l = 0; l < layers; ++l)
-                     (*kernel)(weights->data + l * block, in->data, rowStride, out->data,
-                               destStride, rows, inputs, outputs);
-                 },
-                 {}});
+float floatAt(const uint8_t *data, int64_t at, Type element) {
+  if (element.isF32()) {
+    float value;
+    std::memcpy(&value, data + at * 4, 4);
+    return value;
+  }
+  uint16_t half;
+  std::memcpy(&half, data + at * 2, 2);
+  const llvm::fltSemantics &kind =
+      element.isF16() ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat();
+  llvm::APFloat value(kind, llvm::APInt(16, half));
+  bool exact;
+  value.convert(llvm::APFloat::IEEEsingle(), llvm::APFloat::rmNearestTiesToEven, &exact);
+  return value.convertToFloat();
+}
+
+/// One shape in one type: its data, and a call of the kernel by a team.
+class Case {
+public:
+  Case(const WeightKind &type, Shape shape, const LoadedKernel &kernel, const Pages &pool)
+      : type(type), shape(shape), kernel(kernel), pool(pool),
+        weightType(type.variant.weightType(&kernelContext())),
+        rowType(type.variant.rowType(&kernelContext())),
+        group(type.variant.weights == LinearVariant::Weights::F32 ? 1 : 2),
+        panels((shape.outputs + 15) / 16),
+        panelElements((shape.inputs + group - 1) / group * group * 16),
+        block(panels * panelElements * weightType.getIntOrFloatBitWidth() / 8),
+        blocks(poolMiB ? std::max<int64_t>(1, pool.size / block) : 1),
+        // Strides as the placer pads them: an odd number of cache lines.
+        rowStride((shape.inputs + 15) / 16 * 16 + 16 + shape.inputs / 16 % 2 * 16),
+        destStride((shape.outputs + 15) / 16 * 16 + 16 + shape.outputs / 16 % 2 * 16),
+        rows(shape.rows * rowStride * 4), dest(shape.rows * destStride * 4) {
+    fillRandom(rows.data, rows.size, rowType);
+  }
+
+  /// Seconds of |calls| calls, the copies of the weights in turn.
+  double measure(Team &team, Clock clock, int64_t calls) {
+    int64_t first = next;
+    next = (next + calls) % blocks;
+    return team.run(clock, [&](int64_t me) {
+      for (int64_t i = 0; i < calls; ++i)
+        call(first + i, me, team.size());
+    });
+  }
+
+  /// Compares some results with the chain; an empty string when they are the same.
+  std::string check(Team &team) {
+    team.run(Clock::Wall, [&](int64_t me) { call(0, me, team.size()); });
+    for (int64_t sample = 0; sample < 64; ++sample) {
+      int64_t row = sample * 7919 % shape.rows, output = sample * 104729 % shape.outputs;
+      float expected = chain(row, output), found;
+      std::memcpy(&found, dest.data + (row * destStride + output) * 4, 4);
+      if (std::memcmp(&found, &expected, 4) != 0)
+        return llvm::formatv("row {0}, output {1}: expected {2}, found {3}", row, output, expected,
+                             found);
+    }
+    return "";
+  }
+
+  std::string name() const {
+    return llvm::formatv("linear/{0}/{1}x{2}x{3}/threads:{4}", type.name, shape.rows, shape.outputs,
+                         shape.inputs, threads.getValue());
+  }
+  double flops() const { return 2.0 * shape.rows * shape.outputs * shape.inputs; }
+  double bytes() const { return static_cast<double>(block); }
+  bool isDpbf16() const {
+    return type.variant.weights == LinearVariant::Weights::Bf16 && type.variant.dot == Dot::Dpbf16;
+  }
+
+private:
+  void call(int64_t which, int64_t me, int64_t workers) const {
+    kernel(pool.data + which % blocks * block, rows.data, rowStride, dest.data, destStride,
+           shape.rows, shape.inputs, shape.outputs, me * panels / workers,
+           (me + 1) * panels / workers);
+  }
+
+  float chain(int64_t row, int64_t output) const {
+    auto x = [&](int64_t k) {
+      return k < shape.inputs ? floatAt(rows.data, row * rowStride + k, rowType) : 0.0f;
+    };
+    auto w = [&](int64_t k) {
+      return floatAt(pool.data,
+                     output / 16 * panelElements + k / group * 16 * group + output % 16 * group +
+                         k % group,
+                     weightType);
+    };
+    float sum = 0;
+    for (int64_t k = 0; k < shape.inputs; k += group)
+      for (int64_t i = 0; i < group; ++i) {
+        // vdpbf16ps takes the odd element of a pair first. Nothing here is so small as to be
+        // flushed.
+        int64_t at = k + (isDpbf16() ? group - 1 - i : i);
+        sum = std::fma(x(at), at < shape.inputs ? w(at) : 0.0f, sum);
+      }
+    return sum;
+  }
+
+  const WeightKind &type;
+  Shape shape;
+  const LoadedKernel &kernel;
+  const Pages &pool;
+  Type weightType, rowType;
+  int64_t group, panels, panelElements, block, blocks, rowStride, destStride, next = 0;
+  Pages rows, dest;
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+struct Result {
+  std::vector<double> seconds, peak, read, ofPeak, ofRead, ofFloor; ///< one per repetition
+};
+
+/// A repetition is as many calls as take some milliseconds, so that a clock's grain is nothing.
+Result measure(Case &c, Team &team, PeakKernel &peak, ReadKernel &read, const Pages &pool) {
+  double once = c.measure(team, whichClock, 1);
+  auto calls = static_cast<int64_t>(std::clamp(4e-3 / std::max(once, 1e-7), 1.0, 1e5));
+  c.measure(team, whichClock, calls);
+  Result result;
+  for (int i = 0; i < repetitions; ++i) {
+    double peakRate = peak.measure(team, whichClock);
+    double seconds = c.measure(team, whichClock, calls) / static_cast<double>(calls);
+    double readRate = read.measure(team, whichClock, pool);
+    double floor = std::max(c.flops() / peakRate, c.bytes() / readRate);
+    result.seconds.push_back(seconds);
+    result.peak.push_back(peakRate);
+    result.read.push_back(readRate);
+    result.ofPeak.push_back(c.flops() / seconds / peakRate);
+    result.ofRead.push_back(c.bytes() / seconds / readRate);
+    result.ofFloor.push_back(floor / seconds);
+  }
+  return result;
+}
+
+llvm::json::Object toJson(const Case &c, const Result &r) {
+  double seconds = median(r.seconds);
+  return llvm::json::Object{
+      {"name", c.name()},
+      {"run_name", c.name()},
+      {"run_type", "aggregate"},
+      {"aggregate_name", "median"},
+      {"repetitions", repetitions.getValue()},
+      {"threads", threads.getValue()},
+      {"real_time", seconds * 1e6},
+      {"cpu_time", seconds * 1e6},
+      {"time_unit", "us"},
+      {"min_time", *std::min_element(r.seconds.begin(), r.seconds.end()) * 1e6},
+      {"GFLOP_per_s", c.flops() / seconds * 1e-9},
+      {"peak_GFLOP_per_s", median(r.peak) * 1e-9},
+      {"of_peak", median(r.ofPeak)},
+      {"GB_per_s", c.bytes() / seconds * 1e-9},
+      {"read_GB_per_s", median(r.read) * 1e-9},
+      {"of_read", median(r.ofRead)},
+      {"of_floor", median(r.ofFloor)},
+  };
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::cl::ParseCommandLineOptions(argc, argv,
-                                    "linear kernels against the ceilings of one core\n");
+  llvm::cl::HideUnrelatedOptions(category);
+  llvm::cl::ParseCommandLineOptions(
+      argc, argv,
+      "times linear layers on packed weights against the ceilings of the cores that they run on\n\n"
+      "  sluice-bench-linear --shapes=512x9728x896,1x9728x896 --types=f32,bf16 --threads=2 "
+      "--json\n\n"
+      "Each line: time of a call, arithmetic rate and its part of the peak, rate of the weights'\n"
+      "bytes and its part of a plain read loop, and the part of the floor, which is the slower of\n"
+      "the two. Exit code 5 when a result has other bits than the reduction rule gives.\n");
+  if (threads < 1 || repetitions < 1 || poolMiB < 0)
+    usage("expected positive numbers for --cores and --repetitions, and --pool of at least 0");
   CPUMachine machine = machineOrDie(cpuName);
   if (!canRun(machine)) {
     llvm::errs() << "this computer cannot run code for " << cpuName << "\n";
     return 1;
   }
-  MLIRContext *context = &kernelContext();
-  LinearVariant f32, bf16, bf16Dot, f16;
-  bf16.weights = bf16Dot.weights = LinearVariant::Weights::Bf16;
-  bf16Dot.dot = Dot::Dpbf16;
-  f16.weights = LinearVariant::Weights::F16;
+  std::vector<WeightKind> types;
+  for (const std::string &name : typeNames)
+    types.push_back(parseType(name, machine));
+  if (types.empty())
+    types = {parseType("f32", machine), parseType("bf16", machine)};
+  SmallVector<Shape> shapes;
+  for (const std::string &text : shapeTexts)
+    shapes.push_back(parseShape(text));
+  if (shapes.empty())
+    shapes = defaultShapes();
 
-  addPeak(machine, false);
-  if (machine.hasDpbf16)
-    addPeak(machine, true);
-  std::string bf16Peak = machine.bf16Dot == Dot::Fma ? "peak fma" : "peak dpbf16";
-  for (int64_t n : {1024, 1000, 2048}) {
-    addLinear(machine, f32, n, n, n, 1, "peak fma");
-    addLinear(machine, bf16, n, n, n, 1, bf16Peak);
-    if (machine.hasDpbf16)
-      addLinear(machine, bf16Dot, n, n, n, 1, bf16Peak);
-  }
-  addLinear(machine, f32, 512, 4864, 896, 1, "peak fma");
-  addLinear(machine, bf16, 512, 896, 4864, 1, bf16Peak);
-  addLinear(machine, f16, 1024, 1024, 1024, 1, "peak fma");
-
-  // Streams: a Qwen2.5-0.5B-like gate and up projection, 24 layers of it.
-  auto halves = keep<Buffer>(9728LL * 896 * 2 * 24, BFloat16Type::get(context));
-  addRead(machine, "read", halves);
-  for (int64_t rows : {1, 2, 4, 6, 8, 12, 16}) {
-    addLinear(machine, bf16, rows, 9728, 896, 24, "read", halves);
-    if (rows == 1) {
-      addLinear(machine, f32, rows, 9728 / 2, 896, 24, "read", halves);
-      addLinear(machine, f16, rows, 9728, 896, 24, "read", halves);
-      addLinear(machine, bf16, rows, 896, 9728, 24, "read", halves);
-      if (machine.hasDpbf16)
-        addLinear(machine, bf16Dot, rows, 9728, 896, 24, "read", halves);
-    }
-  }
-  if (showAssembly)
+  if (showAssembly) {
+    for (const WeightKind &type : types)
+      llvm::outs() << compile(machine, type.variant).assembly();
     return 0;
+  }
 
-  for (Measurement &m : all)
-    m.run();
-  for (int i = 0; i < repetitions; ++i)
-    for (Measurement &m : all) {
-      double start = threadSeconds();
-      m.run();
-      m.seconds.push_back(threadSeconds() - start);
-    }
-  double load[1];
+  Team team(threads);
+  ReadKernel read(machine);
+  std::map<bool, PeakKernel> peaks;
+  double load[1] = {0};
   if (getloadavg(load, 1) == 1 && load[0] > 1.5)
     llvm::errs() << "note: the load average is " << load[0]
-                 << "; others share this core's caches and memory, so expect noise\n";
-  llvm::outs() << "machine " << machine.cpu << ", bf16 dot " << sluice::stringify(machine.bf16Dot)
-               << ", " << repetitions << " interleaved repetitions, medians\n";
-  for (const Measurement &m : all) {
-    llvm::outs() << llvm::format("%-60s %8.1f %s", m.name.c_str(), m.rate(), m.unit);
-    for (const Measurement &ceiling : all)
-      if (ceiling.name == m.ceiling)
-        llvm::outs() << llvm::format("  %5.1f%% of %s", 100 * m.rate() / ceiling.rate(),
-                                     ceiling.name.c_str());
-    llvm::outs() << "\n";
+                 << "; others share the caches and the memory, so expect noise\n";
+  if (!asJson)
+    llvm::outs() << "machine " << machine.cpu << ", " << threads << " thread"
+                 << (threads > 1 ? "s" : "") << ", " << repetitions
+                 << " interleaved repetitions, medians\n";
+  llvm::json::Array rows;
+  for (const WeightKind &type : types) {
+    LoadedKernel kernel = compile(machine, type.variant);
+    Type element = type.variant.weightType(&kernelContext());
+    int64_t largest = 64 << 20;
+    for (Shape s : shapes)
+      largest = std::max(largest, (s.outputs + 15) / 16 * 16 * (s.inputs + 1) *
+                                      element.getIntOrFloatBitWidth() / 8);
+    Pages pool(std::max(largest, static_cast<int64_t>(poolMiB) << 20));
+    fillRandom(pool.data, pool.size, element);
+    for (Shape shape : shapes) {
+      Case c(type, shape, kernel, pool);
+      if (std::string difference = c.check(team); !difference.empty()) {
+        llvm::errs() << c.name() << ": " << difference << "\n";
+        return 5;
+      }
+      auto [peak, isNew] = peaks.try_emplace(c.isDpbf16(), machine, c.isDpbf16());
+      Result r = measure(c, team, peak->second, read, pool);
+      if (asJson) {
+        rows.push_back(toJson(c, r));
+        continue;
+      }
+      llvm::outs() << llvm::format(
+          "%-40s %10.1f us %8.1f GFLOP/s %5.1f%% of peak %8.2f GB/s %5.1f%% of read %5.1f%% of "
+          "floor\n",
+          c.name().c_str(), median(r.seconds) * 1e6, c.flops() / median(r.seconds) * 1e-9,
+          100 * median(r.ofPeak), c.bytes() / median(r.seconds) * 1e-9, 100 * median(r.ofRead),
+          100 * median(r.ofFloor));
+      llvm::outs().flush();
+    }
   }
+  if (asJson)
+    llvm::outs() << llvm::formatv("{0:2}",
+                                  llvm::json::Value(llvm::json::Object{
+                                      {"context",
+                                       llvm::json::Object{
+                                           {"executable", "sluice-bench-linear"},
+                                           {"num_cpus", std::thread::hardware_concurrency()},
+                                           {"cpu", machine.cpu},
+                                           {"bf16_dot", sluice::stringify(machine.bf16Dot)},
+                                           {"clock", whichClock == Clock::Cpu ? "cpu" : "wall"},
+                                           {"load_avg", llvm::json::Array{load[0]}}}},
+                                      {"benchmarks", std::move(rows)}}))
+                 << "\n";
   return 0;
 }
