@@ -6,6 +6,50 @@
 using namespace mlir;
 using namespace sluice;
 
+static Type typeOf(Value value) { return value ? value.getType() : Type(); }
+
+/// (R7): what the mask reads is there, and nothing else is.
+static LogicalResult verifyFacts(AttentionOp op) {
+  unsigned needs = op.getMask().getNeeds();
+  auto check = [&](Value operand, unsigned need, StringRef name, StringRef mask) -> LogicalResult {
+    if (static_cast<bool>(operand) == static_cast<bool>(needs & need))
+      return success();
+    if (operand)
+      return op.emitOpError() << "expects no '" << name
+                              << "', because no part of its mask is #sluice." << mask << "  [R7]";
+    return op.emitOpError() << "expects '" << name << "', because #sluice." << mask
+                            << " in its mask reads it  [R7]";
+  };
+  return failure(failed(check(op.getSegments(), kNeedsSegments, "segments", "segment")) ||
+                 failed(check(op.getParents(), kNeedsParents, "parents", "tree")) ||
+                 failed(check(op.getPrefixes(), kNeedsPrefixes, "prefixes", "prefixes")));
+}
+
+/// (R8)
+static LogicalResult verifyScoreTables(AttentionOp op) {
+  auto check = [&](Value table, StringRef name) -> LogicalResult {
+    if (!table)
+      return success();
+    auto type = cast<ShapedType>(table.getType());
+    if (!type.getElementType().isF32())
+      return op.emitOpError() << "expects '" << name << "' of f32, but found "
+                              << type.getElementType() << "  [R8]";
+    if (!type.hasStaticShape() || type.getNumElements() == 0)
+      return op.emitOpError() << "expects '" << name << "' to have static sizes above 0, but it is "
+                              << type << "  [R8]";
+    return success();
+  };
+  if (failed(check(op.getSlopes(), "slopes")) || failed(check(op.getBias(), "bias")) ||
+      failed(check(op.getSinks(), "sinks")))
+    return failure();
+  auto bias = cast_if_present<ShapedType>(typeOf(op.getBias()));
+  if (bias && bias.getRank() == 2 && bias.getDimSize(1) % 2 == 0)
+    return op.emitOpError() << "expects an odd number of distances in 'bias', the middle one for a "
+                               "row's own key, but found "
+                            << bias.getDimSize(1) << "  [R8]";
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   ShapedType result = outputType(*this);
   bool tensors = getKey() || getValue(), pages = getPages() || getLayer(),
@@ -20,7 +64,20 @@ LogicalResult AttentionOp::verify() {
 
   DimCheck dims(*this);
   dims.shape(getQuery().getType(), "query", {{'R', "rows"}, {'H', "heads"}, {'D', "head size"}})
-      .shape(result, "result", {{'R', "rows"}, {'H', "heads"}, {'E', "value size"}});
+      .shape(result, "result", {{'R', "rows"}, {'H', "heads"}, {'E', "value size"}})
+      .shape(typeOf(getSegments()), "segments", {{'R', "rows"}})
+      .shape(typeOf(getParents()), "parents", {{'R', "rows"}})
+      .shape(typeOf(getPrefixes()), "prefixes", {{'S', "sequences"}})
+      .shape(typeOf(getSlopes()), "slopes", {{'H', "heads"}})
+      .shape(typeOf(getSinks()), "sinks", {{'H', "heads"}});
+  if (hasLse())
+    dims.shape(outputType(*this, 1), "lse", {{'R', "rows"}, {'H', "heads"}});
+  if (Value bias = getBias()) {
+    if (cast<ShapedType>(bias.getType()).getRank() == 2)
+      dims.shape(bias.getType(), "bias", {{'H', "heads"}, {'W', "distances"}});
+    else
+      dims.shape(bias.getType(), "bias", {{'H', "heads"}, {'I', "queries"}, {'J', "keys"}});
+  }
   int64_t kvHeads = ShapedType::kDynamic;
   if (tensors) {
     dims.shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
@@ -58,5 +115,13 @@ LogicalResult AttentionOp::verify() {
                          << getElementTypeOrSelf(getValue()) << "  [R4]";
   if (!getScale().isFinite())
     return emitOpError("expects 'scale' to be finite  [R5]");
+  if (std::optional<APFloat> cap = getSoftcap();
+      cap && (!cap->isFinite() || cap->isNegative() || cap->isZero()))
+    return emitOpError("expects 'softcap' to be finite and above 0  [R5]");
+  if (hasLse() && !outputType(*this, 1).getElementType().isF32())
+    return emitOpError() << "expects 'lse' of f32, but found "
+                         << outputType(*this, 1).getElementType() << "  [R4]";
+  if (failed(verifyFacts(*this)) || failed(verifyScoreTables(*this)))
+    return failure();
   return verifyRounded(*this, "R4");
 }

@@ -26,6 +26,21 @@ llvm::LogicalResult verifyForm(mlir::Operation *op);
 void addFormEffects(
     mlir::Operation *op,
     llvm::SmallVectorImpl<mlir::SideEffects::EffectInstance<mlir::MemoryEffects::Effect>> &effects);
+
+/// What masks may depend on besides (i, j); numbers about rows are of this step's rows of the
+/// sequence.
+struct MaskFacts {
+  int64_t past = 0;   ///< keys from before this step
+  int64_t prefix = 0; ///< of the operand `prefixes`
+  llvm::ArrayRef<int64_t> segments, parents;
+};
+/// The operands of an attention that a mask reads.
+enum MaskNeeds : unsigned {
+  kNeedsNothing = 0,
+  kNeedsSegments = 1,
+  kNeedsParents = 2,
+  kNeedsPrefixes = 4
+};
 } // namespace sluice
 
 #include "dialects/Sluice/SluiceAttrInterfaces.h.inc"

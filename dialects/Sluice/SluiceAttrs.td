@@ -63,13 +63,73 @@ class Sluice_Attr<string name, string mnemonic_, list<Trait> traits = []>
   let mnemonic = mnemonic_;
 }
 
-def Sluice_AllAttr : Sluice_Attr<"All", "all", [DeclareAttrInterfaceMethods<Sluice_MaskAttrInterface, ["isAll"]>]> {
+// Masks: `i` counts queries and `j` keys from the start of their sequence, cached tokens included.
+
+class Sluice_Mask<string name, string mnemonic_, list<string> methods = []>
+    : Sluice_Attr<name, mnemonic_, [DeclareAttrInterfaceMethods<Sluice_MaskAttrInterface, methods>]>;
+
+def Sluice_AllAttr : Sluice_Mask<"All", "all", ["isAll"]> {
   let summary = "every query sees every key of its sequence";
 }
 
-def Sluice_CausalAttr : Sluice_Attr<"Causal", "causal",
-    [DeclareAttrInterfaceMethods<Sluice_MaskAttrInterface, ["isCausal"]>]> {
-  let summary = "a query sees the keys up to and including its own";
+def Sluice_CausalAttr : Sluice_Mask<"Causal", "causal"> {
+  let summary = "a query sees the keys up to and including its own: j <= i";
+}
+
+def Sluice_WindowAttr : Sluice_Mask<"Window", "window"> {
+  let summary = "a query sees no key that is `keys` or more behind it: i - j < keys";
+  let description = "With causal: the last `keys` keys, its own included. Alone it says nothing about later keys.";
+  let parameters = (ins "int64_t":$keys);
+  let assemblyFormat = "`<` $keys `>`";
+  let genVerifyDecl = 1;
+}
+
+def Sluice_AheadAttr : Sluice_Mask<"Ahead", "ahead"> {
+  let summary = "a query sees no key that is more than `keys` ahead of it: j - i <= keys";
+  let parameters = (ins "int64_t":$keys);
+  let assemblyFormat = "`<` $keys `>`";
+  let genVerifyDecl = 1;
+}
+
+def Sluice_PrefixAttr : Sluice_Mask<"Prefix", "prefix"> {
+  let summary = "a query sees the first `keys` keys of its sequence: j < keys";
+  let description = [{
+    With pages, the prefix has to come in one step: what is not appended yet cannot be seen.
+  }];
+  let parameters = (ins "int64_t":$keys);
+  let assemblyFormat = "`<` $keys `>`";
+  let genVerifyDecl = 1;
+}
+
+def Sluice_PrefixesAttr : Sluice_Mask<"Prefixes", "prefixes", ["getNeeds"]> {
+  let summary = "as prefix, with a length for each sequence: the operand `prefixes`";
+}
+
+def Sluice_SegmentAttr : Sluice_Mask<"Segment", "segment", ["getNeeds"]> {
+  let summary = "a query sees the keys of this step whose row has the same number in the operand `segments`";
+  let description = "Keys from before this step belong to no segment.";
+}
+
+def Sluice_TreeAttr : Sluice_Mask<"Tree", "tree", ["getNeeds"]> {
+  let summary = "a query sees all keys from before this step, its own, and those of its ancestors";
+  let description = [{
+    `parents[r]` is which row of its sequence in this step (counted from 0) comes before row r; a number that is not
+    below the row's own says that none does.
+  }];
+}
+
+class Sluice_MaskOfMasks<string name, string mnemonic_> : Sluice_Mask<name, mnemonic_, ["getNeeds", "isAll"]> {
+  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$masks);
+  let assemblyFormat = "`<` $masks `>`";
+  let genVerifyDecl = 1;
+}
+
+def Sluice_AndAttr : Sluice_MaskOfMasks<"And", "and"> {
+  let summary = "a query sees the keys that each of the masks shows it";
+}
+
+def Sluice_OrAttr : Sluice_MaskOfMasks<"Or", "or"> {
+  let summary = "a query sees the keys that one of the masks shows it";
 }
 
 def Sluice_AnyMask : AttrConstraint<

@@ -47,15 +47,18 @@ def Sluice_MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
   let cppNamespace = "::sluice";
   let description = [{
     Which keys a query may see. Queries and keys are counted from the start of their sequence: query `i` is the i-th
-    token of the sequence, cached ones included. A mask is a predicate of (i, j); lowering asks for bounds so that hidden
-    cuts are skipped, and the oracle asks for single pairs.
+    token of the sequence, cached ones included. A mask is a predicate of (i, j) and of what the caller says about the
+    sequence (`MaskFacts`); the oracle asks for single pairs. Lowering knows the leaves (all, causal, window, ahead,
+    prefix, prefixes, segment, tree) and the two ways of combining them, and asks each whether a block of queries sees
+    none, some or all of a tile of keys.
   }];
   let methods = [
     InterfaceMethod<"Whether query `i` sees key `j`, both counted from the start of the sequence.",
-      "bool", "isVisible", (ins "int64_t":$i, "int64_t":$j)>,
-    InterfaceMethod<[{Whether query `i` sees exactly the keys [0, min(keys, i + 1)).}],
-      "bool", "isCausal", (ins), [{}], [{ return false; }]>,
-    InterfaceMethod<[{Whether every query sees every key.}],
+      "bool", "isVisible", (ins "int64_t":$i, "int64_t":$j, "const ::sluice::MaskFacts &":$facts)>,
+    InterfaceMethod<[{The operands of an attention that the mask reads: a union of MaskNeeds.}],
+      "unsigned", "getNeeds", (ins), [{}], [{ return ::sluice::kNeedsNothing; }]>,
+    InterfaceMethod<[{Whether every query sees every key, later ones too: then what a row gets depends on how a sequence
+      is cut into steps.}],
       "bool", "isAll", (ins), [{}], [{ return false; }]>,
   ];
 }

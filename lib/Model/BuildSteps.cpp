@@ -207,8 +207,11 @@ bool StepBuilder::buildAttention(const Step &step) {
       AttentionOp::create(
           b, loc,
           shaped({mlir::ShapedType::kDynamic, queryType.getDimSize(1), width}, resultElement(step)),
-          query, key, value, pages, layerNumber, nullptr, plain(step, "batch"), mlir::ValueRange(),
-          mask, b.getF64FloatAttr(step.number("scale")), nullptr, nullptr, nullptr)
+          query, key, value, pages, layerNumber, /*tiles=*/nullptr, plain(step, "batch"),
+          /*window=*/nullptr, /*segments=*/nullptr, /*parents=*/nullptr, /*prefixes=*/nullptr,
+          /*slopes=*/nullptr, /*bias=*/nullptr, /*sinks=*/nullptr, mlir::ValueRange(), mask,
+          b.getF64FloatAttr(step.number("scale")), /*softcap=*/nullptr, /*kv_heads=*/nullptr,
+          /*value_size=*/nullptr, /*round=*/nullptr)
           .getResult());
 }
 

@@ -167,42 +167,45 @@ LogicalResult Bufferizer::emitCompute(ComputeOpInterface compute) {
 }
 
 LogicalResult Bufferizer::emitAttention(AttentionOp op) {
-  if (op.getPages()) {
-    Location loc = op.getLoc();
-    Value into = destination(op.getResult());
-    emitPhase(loc, "attention", Share::Heads, [&] {
-      AttentionOp::create(builder, loc, Type(), lookup(op.getQuery()), Value(), Value(),
-                          lookup(op.getPages()), lookup(op.getLayer()), Value(),
-                          lookup(op.getBatch()), into, op.getMask(), op.getScaleAttr(),
-                          IntegerAttr(), IntegerAttr(), op.getRoundAttr());
-    });
-    return success();
-  }
-  // Keys and values of this step are packed into tiles: then it is the same kernel, with the same
-  // bits.
-  auto key = cast<RankedTensorType>(op.getKey().getType()),
-       value = cast<RankedTensorType>(op.getValue().getType());
-  if (!key.getElementType().isF32())
-    return unsupported(op, "keys and values have to be f32");
-  if (!isa<MemRefType>(lookup(op.getKey()).getType()) ||
-      !isa<MemRefType>(lookup(op.getValue()).getType()))
-    return unsupported(op, "it reads a param as if it were rows");
   Location loc = op.getLoc();
-  int64_t heads = key.getDimSize(1);
-  Value tiles = makeBuffer(loc, "bytes",
-                           tilesSize(builder.getContext(), key.getElementType(), heads,
-                                     key.getDimSize(2), value.getDimSize(2)),
-                           MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
-  emitPhase(loc, "pack", Share::Rows, [&] {
-    CachePackOp::create(builder, loc, lookup(op.getKey()), lookup(op.getValue()),
-                        lookup(op.getBatch()), tiles);
-  });
-  Value into = destination(op.getResult());
+  Value tiles;
+  IntegerAttr kvHeads, valueSize;
+  if (op.getKey()) {
+    // Keys and values of this step are packed into tiles: then it is the same kernel, with the same
+    // bits.
+    auto key = cast<RankedTensorType>(op.getKey().getType()),
+         value = cast<RankedTensorType>(op.getValue().getType());
+    if (!key.getElementType().isF32())
+      return unsupported(op, "keys and values have to be f32");
+    if (!isa<MemRefType>(lookup(op.getKey()).getType()) ||
+        !isa<MemRefType>(lookup(op.getValue()).getType()))
+      return unsupported(op, "it reads a param as if it were rows");
+    kvHeads = builder.getI64IntegerAttr(key.getDimSize(1));
+    valueSize = builder.getI64IntegerAttr(value.getDimSize(2));
+    tiles = makeBuffer(loc, "bytes",
+                       tilesSize(builder.getContext(), key.getElementType(), key.getDimSize(1),
+                                 key.getDimSize(2), value.getDimSize(2)),
+                       MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()));
+    emitPhase(loc, "pack", Share::Rows, [&] {
+      CachePackOp::create(builder, loc, lookup(op.getKey()), lookup(op.getValue()),
+                          lookup(op.getBatch()), tiles);
+    });
+  }
+  for (Value rows : {op.getQuery(), op.getSegments(), op.getParents(), op.getPrefixes()})
+    if (rows && !isa<MemRefType>(lookup(rows).getType()))
+      return unsupported(op, "it reads a param as if it were rows");
+  SmallVector<Value> into;
+  for (Value output : op.getOutputs())
+    into.push_back(destination(output));
+  auto mappedOrNone = [&](Value value) { return value ? lookup(value) : Value(); };
   emitPhase(loc, "attention", Share::Heads, [&] {
-    AttentionOp::create(builder, loc, Type(), lookup(op.getQuery()), Value(), Value(), Value(),
-                        Value(), tiles, lookup(op.getBatch()), into, op.getMask(),
-                        op.getScaleAttr(), builder.getI64IntegerAttr(heads),
-                        builder.getI64IntegerAttr(value.getDimSize(2)), op.getRoundAttr());
+    AttentionOp::create(
+        builder, loc, TypeRange(), lookup(op.getQuery()), Value(), Value(),
+        mappedOrNone(op.getPages()), mappedOrNone(op.getLayer()), tiles, lookup(op.getBatch()),
+        mappedOrNone(op.getWindow()), mappedOrNone(op.getSegments()), mappedOrNone(op.getParents()),
+        mappedOrNone(op.getPrefixes()), mappedOrNone(op.getSlopes()), mappedOrNone(op.getBias()),
+        mappedOrNone(op.getSinks()), into, op.getMask(), op.getScaleAttr(), op.getSoftcapAttr(),
+        kvHeads, valueSize, op.getRoundAttr());
   });
   return success();
 }

@@ -29,9 +29,10 @@ bool reachesAcross(Operation *op, Value operand) {
     return operand == pool.getRows();
   if (auto linear = dyn_cast<LinearOp>(op))
     return operand == linear.getRows();
-  // Tiles and pages are read by every row of a sequence.
-  return isa<AttentionOp>(op) &&
-         (!isa<MemRefType>(operand.getType()) || getElementTypeOrSelf(operand).isInteger(8));
+  // All but the query is read by every row of a sequence.
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return operand != attention.getQuery() && !llvm::is_contained(attention.getInto(), operand);
+  return false;
 }
 
 void add(SmallVectorImpl<Access> &accesses, Operation *op, Value operand, bool write) {

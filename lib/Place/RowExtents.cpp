@@ -40,8 +40,9 @@ void forEachPair(Operation *op, function_ref<void(Value, Value)> join) {
     // These relate row r to row r. Returns and yields relate nothing.
     Value first;
     auto joinAll = [&](ValueRange values) {
+      auto attention = dyn_cast<AttentionOp>(op);
       for (Value value : values) {
-        if (!isDynamicRows(value.getType()))
+        if (!isDynamicRows(value.getType()) || (attention && value == attention.getPrefixes()))
           continue;
         if (first)
           join(first, value);
@@ -57,8 +58,9 @@ void forEachPair(Operation *op, function_ref<void(Value, Value)> join) {
 /// Calls `name` for each value whose extent `op` knows.
 void forEachKnown(Operation *op, function_ref<void(Value, Extent)> name) {
   if (isa<AttentionOp, CacheAppendOp, BatchPositionsOp>(op)) {
+    auto attention = dyn_cast<AttentionOp>(op);
     for (Value operand : op->getOperands())
-      name(operand, Extent::Rows);
+      name(operand, attention && operand == attention.getPrefixes() ? Extent::Seqs : Extent::Rows);
     for (Value result : op->getResults())
       name(result, Extent::Rows);
   } else if (auto pool = dyn_cast<PoolOp>(op)) {

@@ -49,9 +49,14 @@ llvm::ArrayRef<Row> table() {
       {"attention", "f32",
        "(2 s + exponential + chain(min(n, 256)) + chain(cuts) + 12u) A + sum of w abs v (abs(score "
        "- max)) 2u",
-       "A = sum of w abs v over n visible keys; s = (chain(D) + 2u) times the largest scale * sum "
-       "abs(q k): an error of a "
-       "score is a relative error of its weight, and of the sum of weights"},
+       "A = sum of w abs v over n visible keys; s = the largest error of a score, (chain(D) + 2u) "
+       "scale * sum abs(q k), and with a cap 8u cap + 2u abs score more, and for each bias 2u (abs "
+       "bias + abs score) more: an error of a score is a relative error of its weight, and of the "
+       "sum of weights"},
+      {"attention, lse", "f32",
+       "2 s + exponential + chain(min(n, 256)) + chain(cuts) + 12u + 2u n largest (w abs(score - "
+       "max)) + 4u (abs max + abs log sum + 1)",
+       "a relative error of the sum of weights is an absolute one of its logarithm"},
       {"cache.append", "f32, bf16", "exact", "rounding to nearest even is part of the definition"},
       {"pool mean", "f32", "chain(n) sum abs x / n + 2u abs result",
        "one chain over the n rows, one division"},

@@ -135,9 +135,13 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
       return failure();
     if (op.getKey())
       return op.emitOpError("expects pages or tiles on the cpu; pack the keys first");
-    bool causal = op.getMask().isCausal();
-    if (!causal && !op.getMask().isAll())
+    bool causal = isa<CausalAttr>(op.getMask());
+    if (!causal && !isa<AllAttr>(op.getMask()))
       return op.emitOpError("has a mask that the cpu has no kernel for: ") << op.getMask();
+    if (op.getWindow() || op.getSoftcap() || op.getSlopes() || op.getBias() || op.getSinks() ||
+        op.hasLse())
+      return op.emitOpError("has a window, softcap, slopes, bias, sinks or lse, for which the cpu "
+                            "has no kernel");
 
     auto queryType = cast<MemRefType>(op.getQuery().getType());
     View query = step.view(op.getQuery()), result = step.view(destination);
