@@ -56,6 +56,12 @@ static sluice_status_t check_elf(const sluice_file_t *file, const char *path) {
       table > bytes - header.e_phoff)
     return sluice_fail(SLUICE_STATUS_BAD_ARTEFACT,
                        "%s: the program headers are outside the file (is it cut?)", path);
+  // The section headers are not loaded, but linkers put them last: the cut that spares them spares
+  // all.
+  table = (uint64_t)header.e_shnum * header.e_shentsize;
+  if (header.e_shoff > bytes || table > bytes - header.e_shoff)
+    return sluice_fail(SLUICE_STATUS_BAD_ARTEFACT,
+                       "%s: the section headers are outside the file (is it cut?)", path);
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr part;
     memcpy(&part, file->data + header.e_phoff + i * sizeof part, sizeof part);

@@ -9,18 +9,30 @@
 /* Bytes of one page in one layer of one kind: all heads, contiguous. */
 static int64_t layer_bytes(const sluice_kv_info_t *kv) { return kv->page_bytes / kv->layers; }
 
-static void shuffle_pages(int32_t *list, int64_t count, uint64_t seed) {
-  uint64_t state = seed;
-  for (int64_t i = count - 1; i > 0; --i) {
-    // splitmix64: any even-handed generator would do.
-    uint64_t z = state += 0x9E3779B97F4A7C15u;
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
-    int64_t j = (int64_t)((z ^ z >> 31) % (uint64_t)(i + 1));
-    int32_t page = list[i];
-    list[i] = list[j];
-    list[j] = page;
+static int64_t common_divisor(int64_t a, int64_t b) {
+  while (b != 0) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
   }
+  return a;
+}
+
+/* Pages in another order: n -> (first + n * step) mod page_count with a step that has no divisor in
+ * common with page_count visits each page once, and needs no list of them. */
+static void choose_order(sluice_pool_t *p, uint64_t seed) {
+  p->first = 0;
+  p->step = 1;
+  if (seed == 0 || p->page_count == 0)
+    return;
+  // splitmix64's finaliser: any even-handed generator would do.
+  uint64_t z = seed * 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  p->first = (int64_t)((z >> 32) % (uint64_t)p->page_count);
+  p->step = (int64_t)((z & UINT32_MAX) % (uint64_t)p->page_count);
+  while (common_divisor(p->page_count, p->step) != 1)
+    ++p->step; // page_count + 1 is one at the latest.
 }
 
 /* References, free list and the sequences' tables, one after another; small enough by what
@@ -74,12 +86,7 @@ sluice_status_t sluice_pool_create(const sluice_allocator_t *allocator, const sl
     sluice_pool_release(p);
     return status;
   }
-  if (shuffle != 0) {
-    for (int64_t i = 0; i < page_count; ++i)
-      p->free_list[i] = (int32_t)(page_count - 1 - i);
-    shuffle_pages(p->free_list, page_count, shuffle);
-    p->stacked = p->fresh = page_count;
-  }
+  choose_order(p, shuffle);
   for (int32_t i = 0; i < seq_count; ++i)
     p->seqs[i].table = p->tables + (int64_t)i * p->pages_per_seq;
   return SLUICE_STATUS_OK;
@@ -100,7 +107,8 @@ static int32_t take_page(sluice_pool_t *p) {
   if (p->free_count == 0)
     return -1;
   --p->free_count;
-  int32_t page = p->stacked > 0 ? p->free_list[--p->stacked] : (int32_t)p->fresh++;
+  int32_t page = p->stacked > 0 ? p->free_list[--p->stacked]
+                                : (int32_t)((p->first + p->fresh++ * p->step) % p->page_count);
   p->references[page] = 1;
   // All bits set is a NaN in every float type.
   for (int32_t i = 0; p->poison && i < p->kv_count; ++i)

@@ -30,11 +30,13 @@ typedef struct sluice_pool {
   int32_t *references;    /* [page_count] */
   int32_t *free_list;     /* [page_count] a stack of pages given back */
   int64_t stacked;        /* pages on the stack: the next to go */
-  int64_t fresh;          /* pages from here on were never handed out; they go after the stack */
-  int64_t free_count;     /* both kinds */
-  sluice_seq_t *seqs;     /* [seq_count] */
-  int32_t *tables;        /* [seq_count * pages_per_seq] */
-  uint8_t *counts;        /* the memory of references, free_list and tables */
+  int64_t fresh;          /* pages handed out that were not on the stack: the others follow, in the
+                             order of |first| and |step| */
+  int64_t first, step;
+  int64_t free_count; /* both kinds */
+  sluice_seq_t *seqs; /* [seq_count] */
+  int32_t *tables;    /* [seq_count * pages_per_seq] */
+  uint8_t *counts;    /* the memory of references, free_list and tables */
   int32_t seq_count;
   bool poison;
   int64_t copies;
