@@ -12,76 +12,107 @@ using llvm::SmallVector;
 
 namespace sluice::cpu {
 
-//===-- Block shapes
-//------------------------------------------------------------------------------===//
-
-/// Queries of a block: each has a sum per tile in a register, and the state of all of them is
-/// worked out in the lanes of one vector.
-static int64_t queriesPerBlock(int64_t accumulators) {
-  return std::clamp<int64_t>(accumulators - 1, 1, 14);
-}
-
-int64_t AttentionVariant::headsPerBlock() const {
-  int64_t chunks = llvm::divideCeil(group, queriesPerBlock(accumulators));
-  return llvm::divideCeil(group, chunks);
-}
-
-int64_t AttentionVariant::rowsPerBlock() const {
-  return std::max<int64_t>(1, queriesPerBlock(accumulators) / headsPerBlock());
+/// A mask as part of a kernel's name: "#sluice.and<#sluice.causal, #sluice.window<5>>" is
+/// "and.l.causal.window.l.5.g..g.".
+static std::string nameOfMask(Attribute mask) {
+  std::string text, name;
+  llvm::raw_string_ostream(text) << mask;
+  for (size_t at; (at = text.find("#sluice.")) != std::string::npos;)
+    text.erase(at, 8);
+  for (char c : text)
+    name += c == '<'   ? ".l."
+            : c == '>' ? ".g."
+            : c == ',' ? "."
+            : c == ' ' ? ""
+                       : std::string(1, c);
+  return name;
 }
 
 std::string AttentionVariant::name() const {
-  return llvm::formatv("attention_{0}_{1}_{2}_{3}x{4}_group{5}_to_{6}", paged ? "pages" : "tiles",
-                       causal ? "causal" : "all", tile.group == 1 ? "f32" : "bf16", tile.keySize,
-                       tile.valueSize, group, nameOf(result, round));
+  std::string options;
+  for (auto [set, word] : {std::pair(window, "_window"),
+                           {softcap, "_softcap"},
+                           {slopes, "_slopes"},
+                           {sinks, "_sinks"},
+                           {lse, "_lse"}})
+    if (set)
+      options += word;
+  if (biasRank)
+    options += biasRank == 2 ? "_relative" : "_pairs";
+  return llvm::formatv("attention_{0}_{1}_{2}_{3}x{4}_group{5}_to_{6}{7}",
+                       paged ? "pages" : "tiles", nameOfMask(mask),
+                       tile.group == 1 ? "f32" : "bf16", tile.keySize, tile.valueSize, group,
+                       nameOf(result, round), options);
 }
 
 //===-- Operands
 //----------------------------------------------------------------------------------===//
 
+namespace {
+struct Field {
+  Val AttentionOperands::*member;
+  Type type;
+};
+
+SmallVector<Field> fieldsOf(Builder &b, const AttentionVariant &v) {
+  using A = AttentionOperands;
+  Type index = b.getIndexType(), f32 = b.getF32Type(), f32s = arrayOf(f32);
+  Type numbers = arrayOf(b.getI32Type());
+  SmallVector<Field> fields = {{&A::query, f32s},
+                               {&A::queryRow, index},
+                               {&A::queryHead, index},
+                               {&A::result, arrayOf(v.result)},
+                               {&A::resultRow, index},
+                               {&A::resultHead, index},
+                               {&A::words, v.tile.group == 1 ? f32s : numbers},
+                               {&A::kvHeads, index},
+                               {&A::rowStart, numbers},
+                               {&A::rowSeq, numbers},
+                               {&A::rows, index},
+                               {&A::scale, f32},
+                               {&A::trap, LLVM::LLVMPointerType::get(b.getContext())},
+                               {&A::location, b.getI32Type()},
+                               {&A::begin, index},
+                               {&A::end, index}};
+  auto addIf = [&](bool present, ArrayRef<Field> more) {
+    if (present)
+      fields.append(more.begin(), more.end());
+  };
+  unsigned needs = v.mask.getNeeds();
+  addIf(!v.paged, {{&A::tilesPerHead, index}});
+  addIf(v.paged, {{&A::layer, index},
+                  {&A::pageCount, index},
+                  {&A::tilesPerPage, index},
+                  {&A::past, numbers},
+                  {&A::pageStart, numbers},
+                  {&A::pageTable, numbers}});
+  addIf(v.window, {{&A::window, index}});
+  addIf(needs & kNeedsSegments, {{&A::segments, numbers}});
+  addIf(needs & kNeedsParents, {{&A::parents, numbers}});
+  addIf(needs & kNeedsPrefixes, {{&A::prefixes, numbers}});
+  addIf(v.softcap, {{&A::cap, f32}, {&A::inverseCap, f32}});
+  addIf(v.slopes, {{&A::slopes, f32s}});
+  addIf(v.sinks, {{&A::sinks, f32s}});
+  addIf(v.biasRank, {{&A::bias, f32s}, {&A::biasRows, index}, {&A::biasKeys, index}});
+  addIf(v.lse, {{&A::lse, f32s}, {&A::lseRow, index}});
+  return fields;
+}
+} // namespace
+
 SmallVector<Type> AttentionOperands::types(Builder &b, const AttentionVariant &variant) {
-  Type index = b.getIndexType(), numbers = arrayOf(b.getI32Type());
-  Type words = variant.tile.group == 1 ? Type(b.getF32Type()) : b.getI32Type();
-  return {arrayOf(b.getF32Type()),
-          index,
-          index,
-          arrayOf(variant.result),
-          index,
-          index,
-          arrayOf(words),
-          index,
-          index,
-          index,
-          index,
-          index,
-          numbers,
-          numbers,
-          numbers,
-          numbers,
-          numbers,
-          index,
-          b.getF32Type(),
-          LLVM::LLVMPointerType::get(b.getContext()),
-          b.getI32Type(),
-          index,
-          index};
+  return llvm::map_to_vector(fieldsOf(b, variant), [](const Field &field) { return field.type; });
 }
 
-SmallVector<Val> AttentionOperands::values() const {
-  return {query,     queryRow,  queryHead, result,       resultRow, resultHead, words, tilesPerHead,
-          layer,     pageCount, kvHeads,   tilesPerPage, rowStart,  rowSeq,     past,  pageStart,
-          pageTable, rows,      scale,     trap,         location,  begin,      end};
+SmallVector<Val> AttentionOperands::values(Builder &b, const AttentionVariant &variant) const {
+  return llvm::map_to_vector(fieldsOf(b, variant),
+                             [&](const Field &field) { return this->*field.member; });
 }
 
-AttentionOperands AttentionOperands::from(ArrayRef<Val> values) {
+AttentionOperands AttentionOperands::from(Builder &b, const AttentionVariant &variant,
+                                          ArrayRef<Val> values) {
   AttentionOperands a;
-  Val *fields[] = {&a.query,      &a.queryRow,     &a.queryHead,    &a.result, &a.resultRow,
-                   &a.resultHead, &a.words,        &a.tilesPerHead, &a.layer,  &a.pageCount,
-                   &a.kvHeads,    &a.tilesPerPage, &a.rowStart,     &a.rowSeq, &a.past,
-                   &a.pageStart,  &a.pageTable,    &a.rows,         &a.scale,  &a.trap,
-                   &a.location,   &a.begin,        &a.end};
-  for (auto [field, value] : llvm::zip_equal(fields, values))
-    *field = value;
+  for (auto [field, value] : llvm::zip_equal(fieldsOf(b, variant), values))
+    a.*field.member = value;
   return a;
 }
 
@@ -95,9 +126,9 @@ func::FuncOp kernelFor(ModuleOp module, const AttentionVariant &variant) {
   return getOrCreateKernel(
       module, variant.name(), AttentionOperands::types(b, variant),
       [&](KernelBuilder &k, ArrayRef<Val> values) {
-        AttentionOperands a = AttentionOperands::from(values);
-        int64_t most = variant.rowsPerBlock(), heads = variant.headsPerBlock();
-        AttentionScratch scratch(k, variant, most * heads);
+        AttentionOperands a = AttentionOperands::from(k.builder(), variant, values);
+        AttentionScratch scratch(k, variant);
+        int64_t most = variant.wideRows(), least = variant.leastWideRows();
         k.whileLoop(
             {a.begin}, [&](ArrayRef<Val> item) { return item[0] < a.end; },
             [&](ArrayRef<Val> item) -> SmallVector<Val> {
@@ -105,23 +136,72 @@ func::FuncOp kernelFor(ModuleOp module, const AttentionVariant &variant) {
               Val seq = k.toIndex(k.load(a.rowSeq, row));
               // Rows of the same sequence and kv head that are this worker's too.
               Val rows = k.min(k.toIndex(k.load(a.rowStart, seq + 1)) - row, a.end - item[0]);
-              auto block = [&](int64_t count) {
-                Val taken = count == 1 ? k.index(1) : k.min(rows, k.index(count));
-                k.forLoop(0, variant.headChunks(), 1, [&](Val chunk) {
-                  emitAttentionBlock(k, module, variant, a, scratch, count, seq, row,
-                                     row + taken - 1, kvHead, chunk * heads);
+              auto narrow = [&]() -> SmallVector<Val> {
+                k.forLoop(0, variant.group, variant.narrowHeads(), [&](Val head) {
+                  emitNarrowAttention(k, module, variant, a, scratch, seq, row, kvHead, head);
                 });
-                return item[0] + taken;
+                return {item[0] + 1};
               };
-              if (most == 1)
-                return {block(1)};
-              // From a quarter on, a block that is not full is quicker than its rows one by one.
-              return k.choose(
-                  rows > std::max<int64_t>(1, most / 4),
-                  [&]() -> SmallVector<Val> { return {block(most)}; },
-                  [&]() -> SmallVector<Val> { return {block(1)}; });
+              auto wide = [&]() -> SmallVector<Val> {
+                Val taken = k.min(rows, k.index(most));
+                emitWideAttention(k, module, variant, a, scratch, seq, row, taken, kvHead);
+                return {item[0] + taken};
+              };
+              if (most < least)
+                return narrow();
+              return k.choose(rows >= least, wide, narrow);
             });
       });
+}
+
+/// A table of f32: a param, or a constant of the model.
+FailureOr<Val> tableOf(AttentionOp op, StepContext &step, Value table) {
+  if (isa<MemRefType>(table.getType()))
+    return step.view(table).array;
+  WeightView weight = step.weight(table);
+  if (weight.layout != Layout::Rows)
+    return op.emitOpError("expects tables in layout 'rows' on the cpu");
+  return weight.array;
+}
+
+/// What masks and scores read besides queries and keys.
+LogicalResult setOptions(AttentionOp op, StepContext &step, AttentionVariant &variant,
+                         AttentionOperands &a) {
+  KernelBuilder &k = step.builder();
+  if (op.getWindow())
+    variant.window = true, a.window = step.scalar(op.getWindow());
+  for (auto [rows, array, name] : {std::tuple(op.getSegments(), &a.segments, "segments"),
+                                   {op.getParents(), &a.parents, "parents"},
+                                   {op.getPrefixes(), &a.prefixes, "prefixes"}}) {
+    if (!rows)
+      continue;
+    if (failed(expectUnitStride(op, rows, name)))
+      return failure();
+    *array = step.view(rows).array;
+  }
+  if (std::optional<APFloat> softcap = op.getSoftcap()) {
+    double cap = softcap->convertToDouble();
+    variant.softcap = true;
+    a.cap = k.f32(static_cast<float>(cap)), a.inverseCap = k.f32(static_cast<float>(1 / cap));
+  }
+  for (auto [table, array] :
+       {std::pair(op.getSlopes(), &a.slopes), {op.getSinks(), &a.sinks}, {op.getBias(), &a.bias}}) {
+    if (!table)
+      continue;
+    FailureOr<Val> found = tableOf(op, step, table);
+    if (failed(found))
+      return failure();
+    *array = *found;
+  }
+  variant.slopes = static_cast<bool>(op.getSlopes());
+  variant.sinks = static_cast<bool>(op.getSinks());
+  if (Value bias = op.getBias()) {
+    auto type = cast<ShapedType>(bias.getType());
+    variant.biasRank = type.getRank();
+    a.biasRows = k.index(type.getRank() == 2 ? 1 : type.getDimSize(1));
+    a.biasKeys = k.index(type.getShape().back());
+  }
+  return success();
 }
 
 struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, AttentionOp> {
@@ -135,14 +215,6 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
       return failure();
     if (op.getKey())
       return op.emitOpError("expects pages or tiles on the cpu; pack the keys first");
-    bool causal = isa<CausalAttr>(op.getMask());
-    if (!causal && !isa<AllAttr>(op.getMask()))
-      return op.emitOpError("has a mask that the cpu has no kernel for: ") << op.getMask();
-    if (op.getWindow() || op.getSoftcap() || op.getSlopes() || op.getBias() || op.getSinks() ||
-        op.hasLse())
-      return op.emitOpError("has a window, softcap, slopes, bias, sinks or lse, for which the cpu "
-                            "has no kernel");
-
     auto queryType = cast<MemRefType>(op.getQuery().getType());
     View query = step.view(op.getQuery()), result = step.view(destination);
     BatchView batch = step.batch();
@@ -163,13 +235,11 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
       a.layer = a.pageCount = a.tilesPerPage = k.index(0);
       a.tilesPerHead = tilesPerHead(step);
     }
-    AttentionVariant variant{KVTile(keySize, valueSize, element),
-                             static_cast<bool>(op.getPages()),
-                             causal,
-                             queryType.getDimSize(1) / kvHeads,
-                             result.element(),
-                             roundOf(op.getRound()),
-                             step.accumulators()};
+    AttentionVariant variant{KVTile(keySize, valueSize, element), static_cast<bool>(op.getPages()),
+                             queryType.getDimSize(1) / kvHeads, op.getMask()};
+    variant.result = result.element();
+    variant.round = roundOf(op.getRound());
+    variant.accumulators = step.accumulators();
     a.query = query.array, a.queryRow = query.strides[0], a.queryHead = query.strides[1];
     a.result = result.array, a.resultRow = result.strides[0], a.resultHead = result.strides[1];
     a.kvHeads = k.index(kvHeads);
@@ -178,9 +248,18 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
     a.rows = result.sizes[0];
     a.scale = k.f32(static_cast<float>(op.getScale().convertToDouble()));
     a.trap = step.trapRecord(), a.location = step.locationNumber(op);
+    if (op.hasLse()) {
+      if (failed(expectUnitStride(op, op.getInto()[1], "lse")))
+        return failure();
+      View lse = step.view(op.getInto()[1]);
+      variant.lse = true;
+      a.lse = lse.array, a.lseRow = lse.strides[0];
+    }
+    if (failed(setOptions(op, step, variant, a)))
+      return failure();
     Range share = step.range(a.rows * kvHeads);
     a.begin = share.begin, a.end = share.end;
-    k.call(kernelFor(step.module(), variant), a.values());
+    k.call(kernelFor(step.module(), variant), a.values(k.builder(), variant));
     return success();
   }
 };

@@ -51,6 +51,25 @@ Val exp(KernelBuilder &k, Val x) {
   return p * powerOfTwo(k, half) * powerOfTwo(k, exponent - half);
 }
 
+Val log(KernelBuilder &k, Val x) {
+  auto constant = [&](float value) { return k.constant(value, x.type()); };
+  // x = m 2^n with m in [sqrt 1/2, sqrt 2).
+  Val bits = k.bitcast(x, k.i32Type());
+  Val shifted = bits - 0x3f3504f3;
+  Val exponent = k.shiftRightSigned(shifted, k.constant(23, shifted.type()));
+  Val m = k.bitcast(bits - (exponent << 23), k.f32Type());
+  Val n = k.toF32(exponent);
+  // log m = 2 atanh(s) with s = (m - 1) / (m + 1), |s| <= 0.172; the series ends below 2^-30.
+  Val f = m - 1.0f, s = f / (m + 1.0f), z = s * s;
+  Val q = polynomial(k, z, {2.0f / 3, 2.0f / 5, 2.0f / 7, 2.0f / 9, 2.0f / 11});
+  // 2 s = f - s f, which keeps the low bits of f.
+  Val small = f - s * (f - z * q);
+  Val result = k.fma(n, constant(0x1.62e400p-1f), k.fma(n, constant(0x1.7f7d1cp-20f), small));
+  float infinity = std::numeric_limits<float>::infinity();
+  result = k.select(x < constant(0x1p-126f), constant(-infinity), result);
+  return k.select(x < constant(infinity), result, x);
+}
+
 /// |magnitude| with the sign of |x|.
 static Val withSignOf(KernelBuilder &k, Val magnitude, Val x) {
   Val sign = k.bitcast(x, k.i32Type()) & std::numeric_limits<int32_t>::min();

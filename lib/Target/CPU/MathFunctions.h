@@ -16,6 +16,10 @@ namespace sluice::cpu {
 /// stays NaN.
 Val exp(KernelBuilder &k, Val x);
 
+/// The natural logarithm of a normal number, within 2 ulp; log(0) = -inf, log(inf) = inf, NaN stays
+/// NaN. Numbers below 2^-126 count as 0, negative ones give garbage.
+Val log(KernelBuilder &k, Val x);
+
 /// Within 2 ulp. tanh(+-0) = +-0, tanh(+-inf) = +-1, NaN stays NaN.
 Val tanh(KernelBuilder &k, Val x);
 
