@@ -124,29 +124,32 @@ CacheSizes cachesOf(StringRef cpu) {
   return {32 << 10, 512 << 10, 8 << 20};
 }
 
-/// Row classes for the registers of the machine. A panel is 16 f32: one zmm, two ymm, four NEON
-/// registers. The tile must leave room for a weight vector per panel and one broadcast; wide tiles
-/// of few rows keep several weight streams in flight, because those are bound by memory.
+/// Row classes for the registers of the machine: every number of rows up to the largest tile. A
+/// panel is 16 f32: one zmm, two ymm, four NEON registers. The tile must leave room for a weight
+/// vector per panel, what halves are widened in, and one broadcast; wide tiles of few rows keep
+/// several weight streams in flight, because those are bound by memory.
 SmallVector<RowClass> rowClassesFor(int64_t vectorBytes, int64_t registers) {
   int64_t perPanel = 64 / vectorBytes;
-  if (perPanel == 1) // 24 sums + 2 weights + 1 broadcast of 32
-    return {{12, {2, 1}}, {6, {3, 1}}, {4, {4, 1}}, {2, {4, 1}}, {1, {8, 4, 1}}};
+  if (perPanel == 1) // 24 sums + 4 weights + 1 broadcast of 32, or 24 + 6 + 1
+    return {{12, {2, 1}}, {11, {2, 1}}, {10, {2, 1}}, {9, {2, 1}}, {8, {3, 1}}, {7, {3, 1}},
+            {6, {3, 1}},  {5, {4, 1}},  {4, {4, 1}},  {3, {4, 1}}, {2, {4, 1}}, {1, {8, 4, 1}}};
   if (registers == 16) // 12 sums + 2 weights + 1 broadcast of 16
-    return {{6, {1}}, {4, {1}}, {2, {1}}, {1, {3, 1}}};
-  return {
-      {6, {1}}, {4, {1}}, {2, {3, 1}}, {1, {4, 1}}}; // NEON: 24 sums + 4 weights + 2 of rows, of 32
+    return {{6, {1}}, {5, {1}}, {4, {1}}, {3, {1}}, {2, {1}}, {1, {3, 1}}};
+  // NEON: 24 sums + 4 weights + 2 of rows, of 32
+  return {{6, {1}}, {5, {1}}, {4, {1}}, {3, {1}}, {2, {3, 1}}, {1, {4, 1}}};
 }
 
 LinearBlocking blockingFor(const CPUMachine &machine) {
   LinearBlocking blocking;
+  // From so many tiles on, widening halves once for all of them is cheaper than in each.
+  blocking.tiles = 6;
   blocking.panels = 32;
-  // A step's weights (two panels) of f32: a quarter to half of L1 would allow 256; the L2 feeds the
-  // rest, and longer blocks spill fewer partial sums.
-  blocking.k = 512;
-  // Rows x k x 4 bytes take a quarter of L2, next to the panels' block and the partial sums.
-  int64_t tile = machine.rowClasses.front().rows;
-  blocking.rows = std::max<int64_t>(tile, machine.l2Bytes / 4 / (blocking.k * 4) / tile * tile);
-  blocking.rows = std::min<int64_t>(blocking.rows, 96 / tile * tile);
+  // A step's weights (two panels of f32) and the rows that pass them come from L2 at a tile's pace,
+  // so only L2 bounds a block; longer blocks spill fewer partial sums.
+  blocking.k = machine.l2Bytes >= 2 << 20 ? 1024 : 512;
+  // A fifth of L2, next to the step's weights, the next step's and the partial sums.
+  int64_t rows = (2 * blocking.tiles - 1) * machine.rowClasses.front().rows;
+  blocking.packed = std::clamp<int64_t>(machine.l2Bytes / 5 / 4, rows * 256, 100 << 10);
   return blocking;
 }
 

@@ -11,8 +11,8 @@ func.func @layers(%x: tensor<?x24xf32>, %d: tensor<?x100000xf32>) -> (tensor<?x3
   %v = sluice.param.use @narrow : tensor<5x24xf32>
   %e = sluice.param.use @deep : tensor<300x100000xf32>
   // The register file decides how many rows and panels a tile has.
-  // V4: schedule = #place.panels<rows = [12, 6, 4, 2, 1], panels = 2,
-  // V3: schedule = #place.panels<rows = [6, 4, 2, 1], panels = 1,
+  // V4: schedule = #place.panels<rows = [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1], panels = 2,
+  // V3: schedule = #place.panels<rows = [6, 5, 4, 3, 2, 1], panels = 1,
   // CHECK-SAME: kblock = 0, dot = fma
   %a = sluice.linear %x, %w : (tensor<?x24xf32>, tensor<300x24xf32>) -> tensor<?x300xf32>
   // There is one panel only.

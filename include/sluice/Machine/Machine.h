@@ -33,12 +33,13 @@ struct RowClass {
   llvm::SmallVector<int64_t, 3> panels; ///< descending; ends with 1
 };
 
-/// Cache blocking of a linear kernel: which piece of the work is kept where.
+/// Cache blocking of a linear kernel: which piece of the work is kept where. The scratch arrays
+/// that follow from it lie on the stack.
 struct LinearBlocking {
-  int64_t rows;   ///< rows whose activations stay in L2 while panels pass by
+  int64_t tiles; ///< row tiles of a block, at least, when there are that many; less than twice that
   int64_t panels; ///< panels taken together: their partial sums stay in L2 between k blocks
-  int64_t
-      k; ///< inputs of a k block: one step's weights stay in L1/L2 while row tiles pass by; even
+  int64_t k;      ///< inputs of a k block when there are many rows; even
+  int64_t packed; ///< numbers of a block's activations that stay in L2 while panels pass by
 };
 
 struct CPUMachine {

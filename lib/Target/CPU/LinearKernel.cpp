@@ -83,9 +83,7 @@ struct LinearKernel : CPUKernelOpInterface::ExternalModel<LinearKernel, LinearOp
     View rows = step.view(op.getRows()), result = step.view(destination);
     FailureOr<StoredAs> stored = storedAs(op, result.element());
     FailureOr<Dot> dot = dotOf(op, rows.element(), step.machine());
-    if (failed(stored) || failed(dot) ||
-        failed(
-            checkTiles(op, step.machine())))
+    if (failed(stored) || failed(dot) || failed(checkTiles(op, step.machine())))
       return failure();
 
     LinearVariant variant;

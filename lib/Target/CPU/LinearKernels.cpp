@@ -2,14 +2,18 @@
 //
 // The linear kernel. Its loops, from outside in:
 //
-//   rows in blocks          activations of a block stay in L2
+//   row tiles in blocks     activations of a block stay in L2
 //     panels in blocks      partial sums of a block stay in a scratch array
-//       inputs in blocks    weights of a block stay in L2, those of one step in L1
-//         row classes       12 rows at a time, then what is left by 6, 4, 2, 1
-//           panel steps     as many panels as the class takes; for many rows, halves are widened
-//           here once
-//             row tiles     LinearTiles.cpp
-//       epilogue            scratch -> bias, activation, residual, rounding -> dest
+//       inputs in blocks    as long as the packed activations have room; often all of them
+//         panel steps       as many panels as the tile takes; for many rows, halves are widened
+//                           here once
+//           row tiles       LinearTiles.cpp
+//             epilogue      sums -> bias, activation, residual, rounding -> dest, after the last
+//                           inputs
+//
+// Rows are divided into tiles as evenly as they go: 17 are 9 and 8, not 12 and 5, so that no row
+// count is much dearer than its neighbours. There is a tile for every number of rows, and a whole
+// tile's worth of rows or less reads its weights once, in one stream from memory.
 //
 // Sums leave the registers between k blocks as f32, so no blocking changes a bit. The epilogue
 // works from the scratch array and only there: tiles are shared by all variants, and the
@@ -23,10 +27,6 @@ using llvm::ArrayRef;
 using llvm::SmallVector;
 
 namespace sluice::cpu {
-
-/// From this many row tiles on, weights are widened once for all of them and the next ones are
-/// fetched ahead.
-static constexpr int64_t kManyTiles = 4;
 
 static TileFormat formatOf(const LinearVariant &variant) {
   switch (variant.weights) {
@@ -87,25 +87,42 @@ public:
   void emit();
 
 private:
-  /// A block of sums, as run-time values: rows, panels, inputs [k, kEnd) and their number of units,
-  /// padding included.
+  /// The rows of a call in tiles: |larger| tiles of |size| + 1 rows, then the rest of |size| rows.
+  struct Tiling {
+    Val tiles, size, larger;
+  };
+  /// A block of sums, as run-time values: row tiles, panels, inputs [k, kEnd) and their number of
+  /// units, padding included.
   struct Block {
-    Val row, rowEnd, panel, panelEnd, k, kEnd, units;
+    Val tile, tileEnd, row, rowEnd;
+    Val panel, panelEnd;
+    Val k, kEnd, kBlock, units;
+    Val isWhole; ///< all inputs at once: sums need no place of their own
+    Val tileUnits() const { return units.in().alignUp(units, kLanes); }
   };
 
-  void emitClass(const RowClass &rowClass, const Block &block, Val row, Val rowEnd);
-  void emitTiles(int64_t rows, int64_t panels, const Block &block, Val row, Val rowEnd, Val panel,
-                 bool many);
-  void emitEpilogue(const Block &block);
+  void emitTileBlock(Val tile, Val tileEnd, bool widen);
+  void emitPack(const Block &block);
+  void emitOneTile(const Block &block);
+  void emitManyTiles(const Block &block, bool widen);
+  void emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows, int64_t panels,
+                 const Block &block, Val tile, Val tileEnd, Val panel, Val aheadAt);
+  void emitEpilogue(const Block &block, Val row, Val rowEnd, Val panel, Val panelEnd, Val sumAt);
 
-  int64_t sumStride() const { return machine.blocking.panels * kLanes; }
+  Val rowOf(Val tile) { return tile * tiling.size + k.min(tile, tiling.larger); }
+  /// The weights of the step after (panel, block.k), in the order of the loops.
+  Val stepAfter(const Block &block, Val nextPanel);
+
+  int64_t maxRows() const { return machine.rowClasses.front().rows; }
+  int64_t manyTiles() const { return machine.blocking.tiles; }
+  int64_t maxBlockRows() const { return (2 * manyTiles() - 1) * maxRows(); }
+  int64_t sumStride() const { return machine.blocking.panels * kLanes + kLanes; }
   /// Formats that are widened in registers may also be widened once for many rows.
   bool mayWiden() const { return format == TileFormat::Bf16 || format == TileFormat::F16; }
-
-  /// Sixteen registers do not hold the largest tile and weights in the making: it takes widened
-  /// ones or is not used.
-  bool onlyWidened(const RowClass &rowClass) const {
-    return mayWiden() && machine.vectorRegisters == 16 && &rowClass == &machine.rowClasses.front();
+  /// Sixteen registers do not hold the largest tiles and weights in the making.
+  int64_t maxRowsUnwidened() const {
+    return mayWiden() && machine.vectorRegisters == 16 ? std::min<int64_t>(maxRows(), 4)
+                                                       : maxRows();
   }
 
   KernelBuilder &k;
@@ -114,6 +131,7 @@ private:
   const LinearVariant &variant;
   const LinearOperands &o;
   TileFormat format;
+  Tiling tiling;
   Val panelStride; ///< elements of a panel
   Val sums;        ///< scratch: partial sums of a block
   Val packed;      ///< scratch: rows of a block, packed
@@ -127,124 +145,219 @@ static Val wholeSteps(Val from, Val to, int64_t step) { return from + (to - from
 
 void LinearEmitter::emit() {
   const LinearBlocking &blocking = machine.blocking;
-  sums = k.scratch(k.f32Type(), blocking.rows * sumStride());
-  packed = k.scratch(unitTypeOf(format, module.getContext()), blocking.rows * blocking.k);
+  sums = k.scratch(k.f32Type(), maxBlockRows() * sumStride());
+  packed = k.scratch(unitTypeOf(format, module.getContext()), blocking.packed);
   if (mayWiden())
     widened =
         k.scratch(k.f32Type(), machine.rowClasses.front().panels.front() * blocking.k * kLanes);
   panelStride = k.alignUp(o.inputs, groupOf(format)) * kLanes;
-  // A few rows take each weight once from memory, and a block of inputs would only break its stream
-  // into pieces. The scratch array for rows bounds it.
-  static constexpr int64_t kFewRows = 2;
-  Val kBlock = k.select(o.rowCount <= kFewRows, k.index(blocking.rows / kFewRows * blocking.k),
-                        k.index(blocking.k));
 
-  k.forLoop(0, o.rowCount, blocking.rows, [&](Val row) {
-    Val rowEnd = k.min(row + blocking.rows, o.rowCount);
-    k.forLoop(o.firstPanel, o.endPanel, blocking.panels, [&](Val panel) {
-      Block block;
-      block.row = row, block.rowEnd = rowEnd;
-      block.panel = panel, block.panelEnd = k.min(panel + blocking.panels, o.endPanel);
-      k.forLoop(0, o.inputs, kBlock, [&](Val kk) {
-        block.k = kk, block.kEnd = k.min(kk + kBlock, o.inputs);
-        block.units = k.alignUp(block.kEnd - kk, groupOf(format)) / inputsPerUnit(format);
-        Val from = row;
-        for (const RowClass &rowClass : machine.rowClasses) {
-          Val to = wholeSteps(from, rowEnd, rowClass.rows);
-          if (onlyWidened(rowClass))
-            to = k.select(to - from >= kManyTiles * rowClass.rows, to, from);
-          k.ifThen(from < to, [&] { emitClass(rowClass, block, from, to); });
-          from = to;
-        }
-      });
-      emitEpilogue(block);
+  auto blocksOf = [&](int64_t size, bool widen) {
+    tiling.tiles = k.ceilDiv(o.rowCount, size);
+    tiling.size = o.rowCount / tiling.tiles;
+    tiling.larger = o.rowCount % tiling.tiles;
+    Val blocks = k.max(tiling.tiles / manyTiles(), k.index(1));
+    k.forLoop(0, blocks, 1, [&](Val i) {
+      emitTileBlock(i * tiling.tiles / blocks, (i + 1) * tiling.tiles / blocks, widen);
+    });
+  };
+  k.ifThen((o.rowCount > 0) & (o.firstPanel < o.endPanel), [&] {
+    if (!mayWiden())
+      return blocksOf(maxRows(), false);
+    k.ifElse(
+        o.rowCount > (manyTiles() - 1) * maxRows(), [&] { blocksOf(maxRows(), true); },
+        [&] { blocksOf(maxRowsUnwidened(), false); });
+  });
+}
+
+void LinearEmitter::emitTileBlock(Val tile, Val tileEnd, bool widen) {
+  const LinearBlocking &blocking = machine.blocking;
+  Block block;
+  block.tile = tile, block.tileEnd = tileEnd;
+  block.row = rowOf(tile), block.rowEnd = rowOf(tileEnd);
+
+  // As many inputs as have room, in blocks of nearly one size.
+  int64_t chunk = kLanes * inputsPerUnit(format);
+  Val most = k.index(blocking.packed) / (block.rowEnd - block.row) / kLanes * chunk;
+  if (widen)
+    most = k.min(most, k.index(blocking.k));
+  Val kBlocks = k.ceilDiv(o.inputs, most);
+  block.kBlock = k.alignUp(k.ceilDiv(o.inputs, kBlocks), chunk);
+  block.isWhole = block.kBlock >= o.inputs;
+  Val panelBlock = k.select(block.isWhole, o.endPanel - o.firstPanel, k.index(blocking.panels));
+
+  k.forLoop(o.firstPanel, o.endPanel, panelBlock, [&](Val panel) {
+    block.panel = panel, block.panelEnd = k.min(panel + panelBlock, o.endPanel);
+    k.forLoop(0, o.inputs, block.kBlock, [&](Val kk) {
+      block.k = kk, block.kEnd = k.min(kk + block.kBlock, o.inputs);
+      block.units = k.alignUp(block.kEnd - kk, groupOf(format)) / inputsPerUnit(format);
+      emitPack(block);
+      if (widen)
+        return emitManyTiles(block, true);
+      k.ifElse(
+          tileEnd - tile > 1, [&] { emitManyTiles(block, false); }, [&] { emitOneTile(block); });
     });
   });
 }
 
-void LinearEmitter::emitClass(const RowClass &rowClass, const Block &block, Val row, Val rowEnd) {
-  Val tiles = (rowEnd - row) / rowClass.rows;
-  callPack(k, module, format, rowClass.rows, o.rows, row * o.rowStride + block.k, o.rowStride,
-           tiles, block.kEnd - block.k, packed, k.index(0), k.alignUp(block.units, kLanes));
+void LinearEmitter::emitPack(const Block &block) {
+  auto pack = [&](Val tile, Val tileEnd, Val size) {
+    Val row = rowOf(tile);
+    callPack(k, module, format, size, o.rows, row * o.rowStride + block.k, o.rowStride,
+             tileEnd - tile, block.kEnd - block.k, packed, (row - block.row) * block.tileUnits(),
+             block.tileUnits());
+  };
+  Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
+  k.ifThen(block.tile < larger, [&] { pack(block.tile, larger, tiling.size + 1); });
+  k.ifThen(larger < block.tileEnd, [&] { pack(larger, block.tileEnd, tiling.size); });
+}
+
+Val LinearEmitter::stepAfter(const Block &block, Val nextPanel) {
+  Val isLastPanel = nextPanel >= block.panelEnd, isLastK = block.kEnd >= o.inputs;
+  Val isLast = isLastK & (block.panelEnd >= o.endPanel);
+  Val panel = k.select(
+      isLastPanel, k.select(isLast, o.firstPanel, k.select(isLastK, block.panelEnd, block.panel)),
+      nextPanel);
+  Val input = k.select(isLastPanel, k.select(isLastK, k.index(0), block.kEnd), block.k);
+  return panel * panelStride + input * kLanes;
+}
+
+/// A tile alone: the weights go by once.
+void LinearEmitter::emitOneTile(const Block &block) {
+  Val size = block.rowEnd - block.row;
+  for (const RowClass &rowClass : machine.rowClasses) {
+    if (rowClass.rows > maxRowsUnwidened())
+      continue;
+    k.ifThen(size == rowClass.rows, [&] {
+      Val panel = block.panel;
+      for (int64_t panels : rowClass.panels) {
+        Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
+        k.forLoop(panel, panelEnd, panels, [&](Val p) {
+          TileOperands t;
+          t.weights = o.weights, t.weightAt = p * panelStride + block.k * kLanes,
+          t.panelStride = panelStride;
+          t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
+          t.ahead.follows = stepAfter(block, p + panels);
+          emitTiles(t, format, rowClass.rows, panels, block, block.tile, block.tileEnd, p, Val());
+        });
+        panel = panelEnd;
+      }
+    });
+  }
+}
+
+/// Several tiles of one size or two neighbouring ones.
+void LinearEmitter::emitManyTiles(const Block &block, bool widen) {
+  const LinearBlocking &blocking = machine.blocking;
+  int64_t most = widen ? maxRows() : maxRowsUnwidened();
+  // The least that an even division into this many tiles gives.
+  int64_t fewest = widen ? manyTiles() : 2;
+  int64_t least = ((fewest - 1) * most + 1) / fewest;
+  Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
+  Val tiles = block.tileEnd - block.tile;
   Val panel = block.panel;
-  for (int64_t panels : rowClass.panels) {
+  for (int64_t panels : machine.rowClasses.front().panels) {
     Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
-    auto steps = [&](bool many) {
-      k.forLoop(panel, panelEnd, panels,
-                [&](Val p) { emitTiles(rowClass.rows, panels, block, row, rowEnd, p, many); });
-    };
-    if (onlyWidened(rowClass))
-      steps(true);
-    else if (&rowClass == &machine.rowClasses.front())
-      k.ifElse(tiles >= kManyTiles, [&] { steps(true); }, [&] { steps(false); });
-    else
-      steps(false);
+    k.forLoop(panel, panelEnd, panels, [&](Val p) {
+      TileFormat tileFormat = format;
+      TileOperands t;
+      t.weights = o.weights, t.weightAt = p * panelStride + block.k * kLanes,
+      t.panelStride = panelStride;
+      t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
+      if (widen) {
+        tileFormat = TileFormat::F32;
+        callWiden(k, module, format, panels, blocking.k * kLanes, o.weights, t.weightAt,
+                  panelStride, block.units, widened);
+        t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(blocking.k * kLanes);
+      }
+      // The next step's weights are fetched while this one's tiles pass, a part with each.
+      int64_t linesPerChunk = groupOf(format) == 1 || format == TileFormat::Dpbf16 ? 16 : 8;
+      t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
+      t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
+      Val next = stepAfter(block, p + panels);
+      auto emitPart = [&](Val tile, Val tileEnd, Val size) {
+        for (int64_t rows = least; rows <= most; ++rows)
+          k.ifThen((size == rows) & (tile < tileEnd),
+                   [&] { emitTiles(t, tileFormat, rows, panels, block, tile, tileEnd, p, next); });
+      };
+      // Once for the larger ones, once for the others.
+      k.forLoop(0, 2, 1, [&](Val part) {
+        Val isLarger = part == 0;
+        emitPart(k.select(isLarger, block.tile, larger), k.select(isLarger, larger, block.tileEnd),
+                 k.select(isLarger, tiling.size + 1, tiling.size));
+      });
+    });
     panel = panelEnd;
   }
 }
 
-/// All row tiles of a class against some panels.
-void LinearEmitter::emitTiles(int64_t rows, int64_t panels, const Block &block, Val row, Val rowEnd,
-                              Val panel, bool many) {
-  const LinearBlocking &blocking = machine.blocking;
-  TileFormat tileFormat = format;
-  TileOperands t;
-  t.weights = o.weights, t.weightAt = panel * panelStride + block.k * kLanes,
-  t.panelStride = panelStride;
-  t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
-  Val next;
-  if (many) {
-    if (mayWiden()) {
-      tileFormat = TileFormat::F32;
-      callWiden(k, module, format, panels, blocking.k * kLanes, o.weights, t.weightAt, panelStride,
-                block.units, widened);
-      t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(blocking.k * kLanes);
+/// Tiles of one size against some panels. |next| is where the tiles of a step begin to fetch, or
+/// empty.
+void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows,
+                              int64_t panels, const Block &block, Val tile, Val tileEnd, Val panel,
+                              Val next) {
+  TileOperands t = shared;
+  k.forLoop(tile, tileEnd, 1, [&](Val i) {
+    Val row = rowOf(i), ownSums = (row - block.row) * sumStride() + (panel - block.panel) * kLanes;
+    t.rowAt = (row - block.row) * block.tileUnits();
+    t.sumAt = k.select(block.isWhole, k.index(0), ownSums);
+    if (next) {
+      int64_t line = 64 * 8 / cast<MemRefType>(t.ahead.weights.type()).getElementTypeBitWidth();
+      t.ahead.at = next + (i - block.tile) * (block.tileUnits() / kLanes) * t.ahead.lines * line;
     }
-    // The next step's weights are fetched while this one's row tiles pass, a part with each tile.
-    t.ahead = o.weights, t.aheadStride = panelStride;
-    next = k.select(panel + panels < o.endPanel, panel + panels, panel) * panelStride +
-           block.k * kLanes;
-  }
-  Val tileUnits = k.alignUp(block.units, kLanes);
-  k.forLoop(row, rowEnd, rows, [&](Val r) {
-    t.rowAt = (r - row) * tileUnits;
-    t.sumAt = (r - block.row) * sumStride() + (panel - block.panel) * kLanes;
-    if (many)
-      t.aheadAt =
-          next + (r - row) / rows *
-                     (blocking.k / inputsPerUnit(tileFormat) / 8 * groupOf(format) * kLanes);
     callTile(k, module, tileFormat, rows, panels, sumStride(), t);
+    k.ifThen(block.kEnd >= o.inputs,
+             [&] { emitEpilogue(block, row, row + rows, panel, panel + panels, t.sumAt); });
   });
 }
 
-void LinearEmitter::emitEpilogue(const Block &block) {
-  k.forLoop(block.panel, block.panelEnd, 1, [&](Val panel) {
-    Val column = panel * kLanes;
-    Val mask = k.firstLanes(o.outputs - column);
-    Val bias;
-    if (variant.bias)
-      bias = k.extend(k.maskedLoad(o.bias, column, mask));
-    k.forLoop(block.row, block.rowEnd, 1, [&](Val row) {
-      Val value =
-          k.loadVector(sums, (row - block.row) * sumStride() + (panel - block.panel) * kLanes);
-      if (bias)
-        value = value + bias;
-      value = activate(k, variant.activation, value);
-      if (variant.residual)
-        value = value + k.maskedLoad(o.residual, row * o.residualStride + column, mask);
-      if (variant.dest == StoredAs::RoundedF32)
-        value = k.roundToBf16(value);
-      else if (variant.dest == StoredAs::Bf16)
-        value = k.f32ToBf16(value);
-      Val at = row * o.destStride + column;
-      if (machine.maskedStores)
-        k.maskedStore(value, o.dest, at, mask);
-      else
-        k.ifElse(
-            column + kLanes <= o.outputs, [&] { k.store(value, o.dest, at); },
-            [&] { k.maskedStore(value, o.dest, at, mask); });
-    });
-  });
+/// Calls the kernel that finishes the sums at |sumAt| of some rows and panels.
+void LinearEmitter::emitEpilogue(const Block &block, Val row, Val rowEnd, Val panel, Val panelEnd,
+                                 Val sumAt) {
+  SmallVector<Val> arguments = {sums, sumAt,  o.dest, o.destStride, o.outputs,
+                                row,  rowEnd, panel,  panelEnd};
+  if (variant.bias)
+    arguments.push_back(o.bias);
+  if (variant.residual)
+    arguments.append({o.residual, o.residualStride});
+  SmallVector<Type> types =
+      llvm::map_to_vector(arguments, [](Val argument) { return argument.type(); });
+  func::FuncOp kernel = getOrCreateKernel(
+      module, variant.name() + "_epilogue", types, [&](KernelBuilder &k, ArrayRef<Val> v) {
+        Val sums = v[0], sumAt = v[1], dest = v[2], destStride = v[3], outputs = v[4], row = v[5],
+            rowEnd = v[6], panel = v[7], panelEnd = v[8];
+        size_t next = 9;
+        Val biases = variant.bias ? v[next++] : Val();
+        Val residual = variant.residual ? v[next] : Val(),
+            residualStride = variant.residual ? v[next + 1] : Val();
+        k.forLoop(panel, panelEnd, 1, [&](Val p) {
+          Val column = p * kLanes;
+          Val mask = k.firstLanes(outputs - column);
+          Val bias;
+          if (biases)
+            bias = k.extend(k.maskedLoad(biases, column, mask));
+          k.forLoop(row, rowEnd, 1, [&](Val r) {
+            Val value = k.loadVector(sums, sumAt + (r - row) * sumStride() + (p - panel) * kLanes);
+            if (bias)
+              value = value + bias;
+            value = activate(k, variant.activation, value);
+            if (residual)
+              value = value + k.maskedLoad(residual, r * residualStride + column, mask);
+            if (variant.dest == StoredAs::RoundedF32)
+              value = k.roundToBf16(value);
+            else if (variant.dest == StoredAs::Bf16)
+              value = k.f32ToBf16(value);
+            Val at = r * destStride + column;
+            if (machine.maskedStores)
+              k.maskedStore(value, dest, at, mask);
+            else
+              k.ifElse(
+                  column + kLanes <= outputs, [&] { k.store(value, dest, at); },
+                  [&] { k.maskedStore(value, dest, at, mask); });
+          });
+        });
+      });
+  k.call(kernel, arguments);
 }
 
 void callLinear(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,

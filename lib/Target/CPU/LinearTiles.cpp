@@ -59,7 +59,7 @@ static std::pair<Val, Val> splitPairs(KernelBuilder &k, TileFormat format, Val p
   return {narrow(words), narrow(words >> 16)};
 }
 
-/// How far ahead of itself a tile of few rows fetches its weights, in units. Measured on Sapphire
+/// How far ahead of itself a tile that streams fetches its weights, in units. Measured on Sapphire
 /// Rapids with bf16: mat-vec at 84 % of a plain read loop without, 97 % with 8 to 32 lines, less
 /// beyond; into L1, as L2 alone gains half of it.
 static constexpr int64_t kStreamAhead = 32;
@@ -80,9 +80,10 @@ private:
   Val &sum(MutableArrayRef<Val> sums, int64_t row, int64_t panel) {
     return sums[panel * rows + row];
   }
+  bool streams() const { return !o.ahead.weights; }
   /// One step: |unit| counts from the start of the tile, |rowAt| is where row 0's unit of this step
-  /// lies.
-  void step(MutableArrayRef<Val> sums, Val unit, Val rowAt);
+  /// lies; weights |fetch| elements further on are fetched.
+  void step(MutableArrayRef<Val> sums, Val unit, Val rowAt, Val fetch);
 
   KernelBuilder &k;
   TileFormat format;
@@ -93,13 +94,14 @@ private:
 
 } // namespace
 
-void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt) {
+void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt, Val fetch) {
   int64_t perUnit = kLanes * inputsPerUnit(format);
   auto load = [&](int64_t p) {
-    // Few rows stream their weights from memory, and the hardware alone does not keep up.
-    if (!o.ahead)
-      k.prefetch(o.weights, weightAt[p] + (unit + kStreamAhead) * perUnit);
-    return k.loadVector(o.weights, weightAt[p] + unit * perUnit, groupOf(format) * kLanes);
+    Val at = weightAt[p] + unit * perUnit;
+    // The hardware alone does not keep up with a stream from memory.
+    if (streams())
+      k.prefetch(o.weights, at + fetch);
+    return k.loadVector(o.weights, at, groupOf(format) * kLanes);
   };
   auto unitOf = [&](int64_t row, int64_t more) {
     return k.broadcastLoad(o.rows, rowAt + (row * kLanes + more));
@@ -154,28 +156,26 @@ void TileEmitter::emit() {
 
   // A chunk holds kLanes units of each row. A step hides its loop unless it is tiny, and
   // more steps at once would only tempt the scheduler to load ahead until the sums no longer fit.
-  int64_t perStep = unitsPerStep(format);
-  int64_t turn = rows * panels > 2 ? perStep : 2 * perStep;
-  int64_t aheadLine =
-      o.ahead ? 64 * 8 / cast<MemRefType>(o.ahead.type()).getElementTypeBitWidth() : 0;
-  Val whole = o.units / kLanes * kLanes;
-  sums = k.reductionLoop(0, whole, kLanes, sums, [&](Val chunk, ArrayRef<Val> outer) {
-    Val chunkAt = o.rowAt + chunk * rows;
-    if (o.ahead)
-      for (int64_t p = 0; p < panels; ++p)
-        for (int64_t line : {0, 1})
-          k.prefetch(o.ahead, o.aheadAt + o.aheadStride * p + (chunk / 8 + line) * aheadLine, 2);
-    return k.reductionLoop(0, kLanes, turn, outer, [&](Val part, ArrayRef<Val> carried) {
+  int64_t perStep = unitsPerStep(format), perUnit = kLanes * inputsPerUnit(format);
+  int64_t line =
+      streams() ? 0 : 64 * 8 / cast<MemRefType>(o.ahead.weights.type()).getElementTypeBitWidth();
+  sums = k.reductionLoop(0, o.units, kLanes, sums, [&](Val chunk, ArrayRef<Val> outer) {
+    Val chunkAt = o.rowAt + chunk * rows, fetch;
+    if (streams())
+      fetch = k.select(chunk + kStreamAhead < o.units, k.index(kStreamAhead * perUnit),
+                       o.ahead.follows - o.weightAt + (k.index(kStreamAhead) - o.units) * perUnit);
+    else
+      k.forLoop(0, o.ahead.lines, 1, [&](Val i) {
+        Val at = o.ahead.at + (chunk / kLanes * o.ahead.lines + i) * line;
+        for (int64_t p = 0; p < panels; ++p)
+          k.prefetch(o.ahead.weights, at + o.ahead.panelStride * p, 2);
+      });
+    Val end = k.min(o.units - chunk, k.index(kLanes));
+    return k.reductionLoop(0, end, perStep, outer, [&](Val part, ArrayRef<Val> carried) {
       SmallVector<Val> next(carried);
-      for (int64_t unit = 0; unit < turn; unit += perStep)
-        step(next, chunk + part + unit, chunkAt + part + unit);
+      step(next, chunk + part, chunkAt + part, fetch);
       return next;
     });
-  });
-  sums = k.reductionLoop(whole, o.units, perStep, sums, [&](Val unit, ArrayRef<Val> carried) {
-    SmallVector<Val> next(carried);
-    step(next, unit, o.rowAt + whole * rows + (unit - whole));
-    return next;
   });
 
   for (auto [at, value] : llvm::zip(sumAt, sums))
@@ -199,11 +199,15 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
                                 operands.rows,    operands.rowAt,    operands.sums,
                                 operands.sumAt,   operands.units,    operands.first};
   std::string name = llvm::formatv("linear_tile_{0}_{1}x{2}", stringify(format), rows, panels);
-  if (operands.ahead) {
-    types.append({operands.ahead.type(), index, index});
-    arguments.append({operands.ahead, operands.aheadAt, operands.aheadStride});
+  const TileAhead &ahead = operands.ahead;
+  if (ahead.weights) {
+    types.append({ahead.weights.type(), index, index, index});
+    arguments.append({ahead.weights, ahead.at, ahead.panelStride, ahead.lines});
     llvm::raw_string_ostream(name)
-        << "_ahead_" << cast<MemRefType>(operands.ahead.type()).getElementType();
+        << "_ahead_" << cast<MemRefType>(ahead.weights.type()).getElementType();
+  } else {
+    types.push_back(index);
+    arguments.push_back(ahead.follows);
   }
   func::FuncOp tile =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
@@ -211,8 +215,11 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
         o.weights = v[0], o.weightAt = v[1], o.panelStride = v[2];
         o.rows = v[3], o.rowAt = v[4];
         o.sums = v[5], o.sumAt = v[6], o.units = v[7], o.first = v[8];
-        if (v.size() > 9)
-          o.ahead = v[9], o.aheadAt = v[10], o.aheadStride = v[11];
+        if (v.size() > 10)
+          o.ahead.weights = v[9], o.ahead.at = v[10], o.ahead.panelStride = v[11],
+          o.ahead.lines = v[12];
+        else
+          o.ahead.follows = v[9];
         TileEmitter(inner, format, rows, panels, sumStride, o).emit();
       });
   k.call(tile, arguments);
@@ -220,41 +227,44 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
 
 //===-- Copies --------------------------------------------------------------------------------===//
 
-void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows, Val source,
+void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
               Val tileUnits) {
   MLIRContext *context = module.getContext();
   Type index = IndexType::get(context);
-  Type types[] = {arrayOf(rowTypeOf(format, context)),  index, index, index, index,
-                  arrayOf(unitTypeOf(format, context)), index, index};
-  std::string name =
-      llvm::formatv("linear_pack_{0}_{1}", format == TileFormat::Dpbf16 ? "bf16" : "f32", rows);
+  Type types[] = {index, arrayOf(rowTypeOf(format, context)),  index, index, index,
+                  index, arrayOf(unitTypeOf(format, context)), index, index};
+  StringRef name = format == TileFormat::Dpbf16 ? "linear_pack_bf16" : "linear_pack_f32";
   func::FuncOp pack =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
-        Val source = v[0], sourceAt = v[1], sourceStride = v[2], tiles = v[3], inputs = v[4],
-            dest = v[5], destAt = v[6], tileUnits = v[7];
+        Val rows = v[0], source = v[1], sourceAt = v[2], sourceStride = v[3], tiles = v[4],
+            inputs = v[5], dest = v[6], destAt = v[7], tileUnits = v[8];
         int64_t perChunk = kLanes * inputsPerUnit(format);
         Val whole = inputs / perChunk * perChunk;
+        auto put = [&](Val units, Val at) {
+          inner.store(inner.bitcast(units, unitTypeOf(format, context)), dest, at);
+        };
         inner.forLoop(0, tiles, 1, [&](Val tile) {
-          inner.forLoop(0, rows, 1, [&](Val r) {
-            Val from = sourceAt + (tile * rows + r) * sourceStride;
-            Val to = destAt + tile * rows * tileUnits + r * kLanes;
-            auto chunkAt = [&](Val input) { return to + input / perChunk * (rows * kLanes); };
-            inner.forLoop(0, whole, perChunk, [&](Val input) {
-              Val units = inner.bitcast(inner.loadVector(source, from + input, perChunk),
-                                        unitTypeOf(format, context));
-              inner.store(units, dest, chunkAt(input));
+          Val from = sourceAt + tile * rows * sourceStride, to = destAt + tile * rows * tileUnits;
+          // Chunk by chunk, so that what is written lies in one piece.
+          inner.forLoop(0, whole, perChunk, [&](Val input) {
+            Val chunkTo = to + input / perChunk * kLanes * rows;
+            inner.forLoop(0, rows, 1, [&](Val r) {
+              put(inner.loadVector(source, from + r * sourceStride + input, perChunk),
+                  chunkTo + r * kLanes);
             });
-            inner.ifThen(whole < inputs, [&] {
-              Val mask = inner.firstLanes(inputs - whole, perChunk);
-              Val units = inner.bitcast(inner.maskedLoad(source, from + whole, mask),
-                                        unitTypeOf(format, context));
-              inner.store(units, dest, chunkAt(whole));
+          });
+          inner.ifThen(whole < inputs, [&] {
+            Val mask = inner.firstLanes(inputs - whole, perChunk);
+            Val chunkTo = to + whole / perChunk * kLanes * rows;
+            inner.forLoop(0, rows, 1, [&](Val r) {
+              put(inner.maskedLoad(source, from + r * sourceStride + whole, mask),
+                  chunkTo + r * kLanes);
             });
           });
         });
       });
-  k.call(pack, {source, sourceAt, sourceStride, tiles, inputs, dest, destAt, tileUnits});
+  k.call(pack, {rows, source, sourceAt, sourceStride, tiles, inputs, dest, destAt, tileUnits});
 }
 
 void callWiden(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t panels,

@@ -3,6 +3,10 @@
 // The pieces of a linear layer that do the work: register tiles (some rows against some panels over
 // a range of inputs, one chain of fma per sum) and the two copies that feed them. Each is a kernel
 // of its own, shared by all linear kernels of a module, whatever their epilogue.
+//
+// Another weight format may reuse them in two ways: as a further TileFormat, which says how a step
+// of a panel becomes vectors of f32 (splitPairs in LinearTiles.cpp), or by writing a few panels as
+// f32 into a scratch array, as callWiden does, and calling F32 tiles on that.
 #ifndef SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 #define SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 
@@ -27,6 +31,17 @@ mlir::Type weightTypeOf(TileFormat format, mlir::MLIRContext *context);
 mlir::Type rowTypeOf(TileFormat format, mlir::MLIRContext *context);
 mlir::Type unitTypeOf(TileFormat format, mlir::MLIRContext *context);
 
+/// Where a tile fetches weights that are not its own, while it works.
+struct TileAhead {
+  /// Into L2, |lines| cache lines of each panel for every chunk of kLanes units, for a later step.
+  /// Empty: the tile is the only one that reads its weights, takes them from memory, and fetches
+  /// them into L1 itself.
+  Val weights, at, panelStride, lines;
+  /// Of a tile that streams: what follows its weights in memory's order of use, as an element of
+  /// its own weights.
+  Val follows;
+};
+
 /// Arrays and element offsets into them.
 struct TileOperands {
   Val weights, weightAt, panelStride; ///< |weightAt|: the first panel's element of the first unit
@@ -35,9 +50,7 @@ struct TileOperands {
   Val sums, sumAt; ///< rows |sumStride| apart, panels kLanes apart
   Val units;       ///< a multiple of unitsPerStep
   Val first;       ///< i1: sums start at zero; otherwise they go on from |sums|
-  /// Weights to fetch meanwhile, a line of each panel every eight units: where, and how far apart
-  /// the panels are. May be empty.
-  Val ahead, aheadAt, aheadStride;
+  TileAhead ahead;
 };
 
 /// Calls the tile of |rows| x |panels|. |sumStride| is fixed per module.
@@ -45,8 +58,8 @@ void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_
               int64_t panels, int64_t sumStride, const TileOperands &operands);
 
 /// Packs |tiles| x |rows| rows for tiles of |rows|: their inputs [from, to), zeros up to a whole
-/// chunk, at |dest|[destAt]; tiles are rows x |tileUnits| units apart.
-void callPack(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t rows, Val source,
+/// chunk, at |dest|[destAt]; tiles are rows x |tileUnits| units apart. |rows| is at least 1.
+void callPack(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
               Val tileUnits);
 

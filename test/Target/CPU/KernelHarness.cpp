@@ -43,10 +43,11 @@ bool canRun(const CPUMachine &machine) {
 
 LoadedKernel::LoadedKernel(
     const CPUMachine &machine, llvm::ArrayRef<Type> types,
-    llvm::function_ref<void(KernelBuilder &, ModuleOp, llvm::ArrayRef<Val>)> emit) {
+    llvm::function_ref<void(KernelBuilder &, ModuleOp, llvm::ArrayRef<Val>)> emit)
+    : machine(machine) {
   MLIRContext &context = kernelContext();
   OpBuilder builder(&context);
-  OwningOpRef<ModuleOp> module = ModuleOp::create(builder.getUnknownLoc());
+  module = ModuleOp::create(builder.getUnknownLoc());
   Type pointer = LLVM::LLVMPointerType::get(&context);
   func::FuncOp function = getOrCreateKernel(
       *module, "entry", {pointer}, [&](KernelBuilder &k, llvm::ArrayRef<Val> args) {
@@ -63,13 +64,10 @@ LoadedKernel::LoadedKernel(
   function.setPublic();
 
   FailureOr<std::string> object = emitCode(*module, machine, CodeForm::Object);
-  FailureOr<std::string> listing = emitCode(*module, machine, CodeForm::Assembly);
   llvm::SmallString<128> path;
-  if (failed(object) || failed(listing) ||
-      llvm::sys::fs::createTemporaryFile("kernel", "so", path) ||
+  if (failed(object) || llvm::sys::fs::createTemporaryFile("kernel", "so", path) ||
       failed(linkLibrary(*module, *object, path)))
     die("the kernel does not compile");
-  text = *listing;
   library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   llvm::sys::fs::remove(path);
   if (!library)
@@ -77,6 +75,13 @@ LoadedKernel::LoadedKernel(
   entry = reinterpret_cast<void (*)(const int64_t *)>(dlsym(library, "entry"));
   if (!entry)
     die(dlerror());
+}
+
+std::string LoadedKernel::assembly() const {
+  FailureOr<std::string> text = emitCode(*module, machine, CodeForm::Assembly);
+  if (failed(text))
+    die("the kernel has no listing");
+  return *text;
 }
 
 LoadedKernel::~LoadedKernel() { dlclose(library); }

@@ -11,6 +11,7 @@
 #include "sluice/Target/CPU/Emit.h"
 
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
 
 #include <string>
 #include <vector>
@@ -56,12 +57,14 @@ public:
     entry(slots);
   }
 
-  const std::string &assembly() const { return text; }
+  /// What was loaded, as text.
+  std::string assembly() const;
 
 private:
+  CPUMachine machine;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
   void (*entry)(const int64_t *slots) = nullptr;
   void *library = nullptr;
-  std::string text;
 };
 
 } // namespace sluice::cpu

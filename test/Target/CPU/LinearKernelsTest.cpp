@@ -35,6 +35,8 @@ std::vector<Shape> shapes() {
                       {200, 33, 700},
                       {193, 17, 1031},
                       {385, 16, 9},
+                      {61, 520, 1030}, // several blocks of panels and of inputs
+                      {125, 130, 830},
                       {2, 200, 1500},
                       {1, 321, 1537}})
     all.push_back(extra);
