@@ -191,6 +191,8 @@ int __wrap_dlclose(void *handle) {
 /* ---- libc's requests ---- */
 
 #ifndef SANITIZED
+// Seen by libc and by other libraries, too.
+#pragma GCC visibility push(default)
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *pointer, size_t size);
@@ -206,4 +208,5 @@ void *calloc(size_t count, size_t size) {
 void *realloc(void *pointer, size_t size) {
   return refuse(REQUEST_LIBC) ? no_memory() : __libc_realloc(pointer, size);
 }
+#pragma GCC visibility pop
 #endif

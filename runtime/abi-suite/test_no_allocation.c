@@ -11,6 +11,8 @@
 
 static atomic_long calls;
 
+// Seen by libc and by other libraries, too.
+#pragma GCC visibility push(default)
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *pointer, size_t size);
@@ -37,6 +39,8 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
   *out = __libc_memalign(alignment, size);
   return *out ? 0 : 12;
 }
+
+#pragma GCC visibility pop
 
 static sluice_model_t *model;
 

@@ -4,20 +4,12 @@
  */
 #define _GNU_SOURCE 1
 #include "commands.h"
-#include "output.h"
+#include "faults.h"
 #include "report.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-/* Interrupted: whatever was half-written goes away. Only calls that are safe in a handler. */
-static void interrupted(int signal) {
-  (void)signal;
-  output_abandon();
-  _exit(EXIT_INTERRUPTED);
-}
 
 /* A closed stdin, stdout or stderr must not become the number of a file that is opened later.
  * Writing to such a stdout fails, as it should. */
@@ -35,10 +27,7 @@ static void write_log(void *self, sluice_log_level_t level, const char *message)
 
 int main(int argc, char **argv) {
   hold_standard_files();
-  signal(SIGPIPE, SIG_IGN);
-  struct sigaction action = {.sa_handler = interrupted};
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
+  faults_install();
   options_t options;
   bool done;
   int code = options_parse(argc, argv, &options, &done);
@@ -49,6 +38,7 @@ int main(int argc, char **argv) {
                                           .metadata_only = options.command == COMMAND_INSPECT};
   sluice_model_t *model = NULL;
   TRY_STATUS(sluice_model_load(options.artefact, &model_options, &model));
+  faults_name_weights(model);
   switch (options.command) {
   case COMMAND_RUN:
     code = options.tokens ? command_generate(model, &options) : command_inputs(model, &options);
