@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a few shapes and fewer repetitions")
     parser.add_argument("--only", default="", metavar="REGEX", help="only cases whose name matches, e.g. gemm/bf16/512x")
     parser.add_argument("--engines", default="", metavar="A,B", help=f"only these of {', '.join(ENGINES)}")
-    parser.add_argument("--dtypes", default="f32,bf16", help="of linear layers and attention (f32,bf16)")
+    parser.add_argument("--dtypes", default="f32,bf16,int8,int4", help="of weights (all of f32,bf16,int8,int4 that a workload has)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--cores", default="", metavar="0,1", help="cores that all engines share (the first ones, as many as threads)")
     parser.add_argument("--repetitions", type=int, default=0, help="interleaved ones (20; with --quick 7)")

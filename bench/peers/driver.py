@@ -13,9 +13,11 @@ from sluice import tools
 
 # Who takes part in what.
 PARTS = {
-    "gemm": ("sluice", "torch", "torch-packed", "openblas"),
+    "gemm": ("sluice", "torch", "torch-packed", "openblas", "onnxruntime", "openvino", "iree"),
     "attention": ("sluice", "torch", "llama.cpp"),
-    "model": ("sluice", "torch", "torch-packed", "llama.cpp"),
+    "model": ("sluice", "torch", "torch-packed", "onnxruntime", "openvino", "llama.cpp"),
+    "compile": ("sluice", "torch-packed", "iree"),
+    "start": ("sluice",),
 }
 WRITERS = {"gemm": workloads.write_gemm, "attention": workloads.write_attention, "model": workloads.write_model}
 
@@ -72,13 +74,48 @@ def measure(rig, work, engines, repetitions, scratch):
     return entries
 
 
+def measure_times(rig, work, engines, scratch):
+    """Compiling and starting: the engines' own clocks around one process' work, a few rounds in turn."""
+    entries = []
+    for case in work.cases:
+        seconds, settings, why = {name: [] for name in engines}, {}, {}
+        for turn in range(case.key["rounds"]):
+            for name in engines:
+                # What takes a minute is not drawn out: one round says as much.
+                if name in why or (turn >= 1 and seconds[name][0] > 40):
+                    continue
+                folder = scratch / name
+                folder.mkdir(exist_ok=True)
+                try:
+                    rig.restart(name)
+                    answer = rig.engines[name].ask(1800, do="ask", what=case.key["what"],
+                                                   arguments=[str(models.checkpoint(work.spec["model"])), str(folder), rig.threads])
+                    seconds[name].append(answer[case.key["result"]])
+                    settings[name] = answer["settings"]
+                except EngineError as error:
+                    why[name] = str(error)
+        for name in engines:
+            if name in why:
+                entries.append(results.absent(case, name, why[name]))
+            else:
+                samples = {"seconds": seconds[name], "cpu": seconds[name], "ceilings": [0.0] * len(seconds[name]), "iterations": 1}
+                entries.append(results.entry(case, name, samples, rig.threads, settings[name], None, {}))
+        print(report.lines(entries, case.name), file=sys.stderr, flush=True)
+    return entries
+
+
 def selected(dtypes, seed, quick, only):
     """The workloads with a case whose name matches |only|, less their other cases."""
     chosen = []
-    for work in (*workloads.gemm_list(dtypes, seed, quick), *workloads.attention_list(dtypes, seed, quick),
-                 *workloads.model_list(dtypes, quick)):
+    def those(known):
+        return [dtype for dtype in known if dtype in dtypes]
+
+    for work in (*workloads.gemm_list(those(workloads.GEMM_DTYPES), seed, quick),
+                 *workloads.attention_list(those(workloads.ATTENTION_DTYPES), seed, quick),
+                 *workloads.model_list(those(workloads.MODEL_DTYPES), quick),
+                 *(workloads.time_list(quick) if "bf16" in dtypes else [])):
         work.cases = [case for case in work.cases if re.search(only, case.name)]
-        if work.spec["kind"] != "model":
+        if work.spec["kind"] in WRITERS and work.spec["kind"] != "model":
             work.spec["rows"] = [case.key for case in work.cases]
         if work.cases:
             chosen.append(work)
@@ -97,5 +134,9 @@ def run(chosen, engines, cores, threads, repetitions, seed, out):
     with Rig(used, cores, threads, seed) as rig:
         for work in chosen:
             part = [n for n in used if n in PARTS[work.spec["kind"]]]
-            document = results.merge(out, measure(rig, work, part, repetitions, scratch), where)
+            if work.spec["kind"] in WRITERS:
+                entries = measure(rig, work, part, repetitions, scratch)
+            else:
+                entries = measure_times(rig, work, part, scratch)
+            document = results.merge(out, entries, where)
     return document

@@ -67,7 +67,7 @@ def entry(case, engine, samples, threads, settings, error, facts):
     their own format of weights."""
     moved = case.bytes or facts.get("weight_bytes", 0) + case.kv_bytes
     compute = case.bound == "compute"
-    unit = "tokens/s" if case.tokens else "GFLOP/s" if compute else "GB/s"
+    unit = "s" if case.bound == "time" else "tokens/s" if case.tokens else "GFLOP/s" if compute else "GB/s"
     amount = case.tokens or 1e-9 * (case.flops if compute else moved)
     seconds = samples["seconds"]
     low, middle, high = quartiles(seconds)
@@ -78,7 +78,7 @@ def entry(case, engine, samples, threads, settings, error, facts):
     result = {"name": name, "run_name": name, "run_type": "aggregate", "aggregate_name": "median", "engine": engine,
               "case": case.name, "repetitions": len(seconds), "threads": threads, "iterations": samples["iterations"],
               "real_time": 1e3 * middle, "cpu_time": 1e3 * quartiles(samples["cpu"])[1], "time_unit": "ms",
-              "q1": 1e3 * low, "q3": 1e3 * high, "min": 1e3 * min(seconds), "rate": amount / middle, "unit": unit,
+              "q1": 1e3 * low, "q3": 1e3 * high, "min": 1e3 * min(seconds), "rate": middle if unit == "s" else amount / middle, "unit": unit,
               "flops": case.flops, "bytes": moved, "bound": case.bound,
               "ceiling_name": "+".join(case.ceiling), "error": error, "settings": settings}
     if ratios:

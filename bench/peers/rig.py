@@ -23,6 +23,9 @@ ENGINES = {
     "torch": ("torch_eager", True),
     "torch-packed": ("torch_packed", True),
     "openblas": ("openblas", True),
+    "onnxruntime": ("ort", True),
+    "openvino": ("ov", True),
+    "iree": ("iree_", True),
     "llama.cpp": ("llamacpp", True),
     "ceilings": ("ceilings", False),
 }
@@ -129,6 +132,13 @@ class Rig:
             self.engines[name] = engine = Engine(name, self.cores, self.threads)
         answer = engine.ask(timeout, do="open", spec=spec)
         return answer["settings"], answer["facts"] | {"open_seconds": answer["seconds"]}
+
+    def restart(self, name):
+        """A fresh process of engine |name|."""
+        if name in self.absent:
+            raise EngineError(self.absent[name], missing=True)
+        self.engines[name].stop()
+        self.engines[name] = Engine(name, self.cores, self.threads)
 
     def close(self, names):
         for name in names:

@@ -25,6 +25,10 @@ MODELS = ("qwen2.5-0.5b", "llama-3.2-1b")
 PROMPT, PREFILL = 16, 512
 CONTEXTS = [16, 1024, 2048, 4096, 8192, 16384]
 
+GEMM_DTYPES = ("f32", "bf16", "int8")
+ATTENTION_DTYPES = ("bf16",)
+MODEL_DTYPES = ("bf16", "int8", "int4")
+
 # How far from the reference a result may be, as a part of the results' root mean square, before it is not timed. bf16
 # results are themselves rounded; int8 rounds rows to 8 bits. For models: of the whole vector of logits, after all layers.
 ERROR_BOUNDS = {"f32": 1e-4, "bf16": 3e-2, "int8": 1e-1}
@@ -191,6 +195,17 @@ def model_list(dtypes, quick):
             work.cases.append(Case(f"{work.name}/{past}", {"do": "decode", "batch": 1, "past": past}, models.flops_per_token(c, True), 0,
                                    ["read"], "memory", 1, past * models.kv_bytes_per_token(c)))
         result.append(work)
+    return result
+
+
+def time_list(quick):
+    """What takes a process once: compiling, starting. |key| is the engines' function, the number of rounds, and what it returns."""
+    result = []
+    for model in MODELS[:1] if quick else MODELS:
+        for word, rounds in (("compile", 3), ("start", 5)):
+            work = Workload(f"{word}/bf16/{model}", {"kind": word, "model": model}, dtype="bf16")
+            work.cases.append(Case(work.name, {"what": word + "_seconds", "rounds": rounds, "result": word}, 0, 0, [], "time"))
+            result.append(work)
     return result
 
 

@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,28 @@ class Decoder(Job):
 
     def result(self, case):
         return self.logits[0]
+
+
+def compile_seconds(checkpoint, scratch, threads):
+    """Seconds of sluicec for the whole model (any number of rows, any context, sampling), packing apart: weights are seeded."""
+    artefact = Path(scratch, "compile.sluice")
+    start = time.perf_counter()
+    compile_artefact(checkpoint, artefact, ["--weights=random:1"])
+    return {"compile": time.perf_counter() - start, "settings": "sluicec, the whole bf16 model"}
+
+
+def start_seconds(checkpoint, scratch, threads):
+    """Seconds from starting sluice-run to the first token after 8; the artefact with its weights is in the page cache."""
+    artefact = Path(scratch, "start.sluice")
+    if not (artefact / "manifest.json").exists():
+        compile_artefact(checkpoint, artefact, [])
+    command = [str(BUILD / "bin" / "sluice-run"), str(artefact), "--tokens=1,2,3,4,5,6,7,8", "--max-new=1", f"--threads={threads}"]
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        seconds.append(time.perf_counter() - start)
+    return {"start": min(seconds[1:]), "settings": "sluice-run, process start to the first token after 8, weights mapped"}
 
 
 def open_job(spec):

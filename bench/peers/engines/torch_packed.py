@@ -49,3 +49,8 @@ def open_job(spec):
     if spec["kind"] != "gemm":
         raise Unavailable("attention is eager PyTorch's")
     return Gemm(spec)
+
+
+def compile_seconds(checkpoint, scratch, threads):
+    from peers.engines import torch_model
+    return torch_model.compile_seconds(checkpoint, threads)
