@@ -3,7 +3,8 @@
  * concurrent_requests.c: many threads, each with a session of its own, answer requests from one
  * model at once. Every logit must have the bits of the same request answered alone. A request is a
  * prompt, some steps after it, a fork and steps of both; all of it is made from the request's
- * number.
+ * number. Every other thread has no sequences but numbers the pages itself, so it answers both
+ * halves of a fork from their beginnings.
  *
  * usage: concurrent_requests MODEL.sluice [--threads N] [--requests N] [--workers N]
  * e.g.   concurrent_requests tiny.sluice --threads 8 --requests 1000
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROMPT = 24, STEPS = 3 };
+enum { PROMPT = 24, STEPS = 3, PAGES = 16 };
 
 static const sluice_model_t *model;
 static int32_t vocab, prompt_most;
@@ -76,14 +77,45 @@ static uint64_t answer(sluice_session_t *session, uint64_t number, float *logits
   return hash;
 }
 
-static sluice_session_t *make_session(int32_t threads, uint64_t shuffle) {
+/* The same in a session whose pages are numbered here: each half has every other page. */
+static uint64_t answer_with_lists(sluice_session_t *session, uint64_t number, float *logits) {
+  uint64_t state = mix(number + 1), hash = 0xcbf29ce484222325u;
+  int32_t tokens[PROMPT], count = 1 + (int32_t)(state % (uint64_t)prompt_most), pages[2][PAGES / 2];
+  for (int32_t i = 0; i < count; ++i)
+    tokens[i] = (int32_t)(mix(state + (uint64_t)i) % (uint64_t)vocab);
+  sluice_part_t parts[2];
+  sluice_page_list_t lists[2];
+  for (int p = 0; p < 2; ++p) {
+    for (int32_t i = 0; i < PAGES / 2; ++i)
+      pages[p][i] = (int32_t)((state + (uint64_t)(2 * i + p) * 5) % PAGES);
+    lists[p] = (sluice_page_list_t){0, pages[p], PAGES / 2};
+    parts[p] = (sluice_part_t){.count = count, .ask = 1, .tokens = tokens, .pages = &lists[p]};
+  }
+  for (int p = 0; p < 2; ++p)
+    check(sluice_session_step(session, "step", &parts[p], 1, logits), "prompt");
+  hash = hash_of(hash, logits, width);
+  for (int32_t i = 0; i < STEPS; ++i) {
+    int32_t next[2];
+    for (int p = 0; p < 2; ++p) {
+      next[p] = (int32_t)(mix(state + 100 + (uint64_t)(2 * i + p)) % (uint64_t)vocab);
+      lists[p].past = count + i;
+      parts[p] = (sluice_part_t){.count = 1, .ask = 1, .tokens = &next[p], .pages = &lists[p]};
+    }
+    check(sluice_session_step(session, "step", parts, 2, logits), "step");
+    hash = hash_of(hash, logits, 2 * width);
+  }
+  return hash;
+}
+
+static sluice_session_t *make_session(int32_t threads, uint64_t shuffle, bool external) {
   sluice_session_options_t options = {.threads = threads,
                                       .spin = SLUICE_SPIN_NEVER,
                                       .max_rows = 32,
                                       .max_seqs = 2,
-                                      .kv_pages = 16,
+                                      .kv_pages = PAGES,
                                       .page_shuffle = shuffle,
-                                      .poison = true};
+                                      .poison = true,
+                                      .external_pages = external};
   sluice_session_t *session;
   check(sluice_session_create(model, &options, &session), "session");
   return session;
@@ -91,12 +123,14 @@ static sluice_session_t *make_session(int32_t threads, uint64_t shuffle) {
 
 static void *work(void *argument) {
   worker_t *w = argument;
-  sluice_session_t *session = make_session(workers, (uint64_t)w->number + 1);
+  bool external = w->number % 2 == 1;
+  sluice_session_t *session = make_session(workers, (uint64_t)w->number + 1, external);
   float *logits = malloc((size_t)(2 * width) * sizeof *logits);
   if (!logits)
     exit(4);
   for (int32_t i = 0; i < requests; ++i)
-    w->hashes[i] = answer(session, (uint64_t)w->number * 1000003u + (uint64_t)i, logits);
+    w->hashes[i] = (external ? answer_with_lists : answer)(
+        session, (uint64_t)w->number * 1000003u + (uint64_t)i, logits);
   free(logits);
   sluice_session_release(session);
   return NULL;
@@ -154,7 +188,7 @@ int main(int argc, char **argv) {
   for (int32_t i = 0; i < threads; ++i)
     pthread_join(all[i].thread, NULL);
   // The same requests, one after another, by one worker.
-  sluice_session_t *alone = make_session(1, 0);
+  sluice_session_t *alone = make_session(1, 0, false);
   float *logits = malloc((size_t)(2 * width) * sizeof *logits);
   int64_t differ = 0;
   for (int32_t t = 0; logits && t < threads; ++t)

@@ -113,6 +113,53 @@ static void homes_refuse_what_they_cannot_do(void) {
   sluice_home_release(home);
 }
 
+/* A home of the program's that fails in every way it can. */
+static int64_t next_token;
+static int32_t next_code;
+static int64_t fail_to_submit(void *self, int32_t table, const int32_t *ids, int64_t count,
+                              int64_t row_bytes, uint8_t *dest, int64_t dest_stride) {
+  (void)self, (void)table, (void)ids;
+  for (int64_t i = 0; i < count; ++i)
+    memset(dest + i * dest_stride, 0, (size_t)row_bytes);
+  return next_token;
+}
+static int32_t fail_to_arrive(void *self, int64_t token) {
+  (void)self, (void)token;
+  return next_code;
+}
+
+static void homes_that_fail_end_one_step(void) {
+  static const struct {
+    int64_t token;
+    int32_t code;
+    sluice_status_t status;
+    const char *words;
+  } cases[] = {{-1, 0, SLUICE_STATUS_TRAP, "a row number of a gather is"},
+               {5, SLUICE_TRAP_ID, SLUICE_STATUS_TRAP, "a row number of a gather is"},
+               {5, SLUICE_TRAP_PAGE, SLUICE_STATUS_TRAP, "a page number is"},
+               {INT64_MAX, 77, SLUICE_STATUS_TRAP, "fake.yaml:9:1: a value is"},
+               {INT64_MIN, 0, SLUICE_STATUS_TRAP, "a row number"},
+               {5, -1, SLUICE_STATUS_TRAP, "a value is"},
+               {5, 0, SLUICE_STATUS_OK, ""}};
+  sluice_home_t home = {NULL, fail_to_submit, fail_to_arrive};
+  sluice_session_options_t options = {.threads = 2, .home = &home};
+  sluice_session_t *session = NULL;
+  REQUIRE_OK(sluice_session_create(model, &options, &session));
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    int32_t ids[3] = {1, 2, 3};
+    float values[3][8];
+    sluice_arg_t args[] = {{"ids", ids, 3}, {"values", values, 3}};
+    next_token = cases[i].token;
+    next_code = cases[i].code;
+    CHECK_FAILS(sluice_session_call(session, "fetch", NULL, 0, args, 2), cases[i].status,
+                cases[i].words);
+    // What has nothing to do with the home goes on.
+    sluice_part_t part = {.count = 3, .tokens = ids};
+    CHECK_OK(sluice_session_encode(session, "forward", &part, 1, values[0]));
+  }
+  sluice_session_release(session);
+}
+
 int main(int argc, char **argv) {
   if (argc != 2)
     return 1;
@@ -124,6 +171,7 @@ int main(int argc, char **argv) {
   RUN(sessions_come_and_go);
   RUN(gathers_fetch_rows);
   RUN(homes_refuse_what_they_cannot_do);
+  RUN(homes_that_fail_end_one_step);
   sluice_model_release(model);
   return check_finish();
 }
