@@ -6,22 +6,30 @@
  * number. Every other thread has no sequences but numbers the pages itself, so it answers both
  * halves of a fork from their beginnings.
  *
- * usage: concurrent_requests MODEL.sluice [--threads N] [--requests N] [--workers N]
- * e.g.   concurrent_requests tiny.sluice --threads 8 --requests 1000
+ * usage:
+ *
+ *   concurrent_requests MODEL.sluice [--threads N] [--requests N] [--workers N] [--cancels MICROS]
+ *
+ * e.g. concurrent_requests tiny.sluice --threads 8 --requests 1000. With --cancels, another thread
+ * cancels the steps of each session, at first so many microseconds apart and then less and less
+ * often; cancelled steps are repeated.
  */
 #include "sluice-rt/runtime.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { PROMPT = 24, STEPS = 3, PAGES = 16 };
 
 static const sluice_model_t *model;
 static int32_t vocab, prompt_most;
 static int64_t width;
-static int32_t requests = 1000, workers = 2;
+static int32_t requests = 1000, workers = 2, cancels; /* microseconds between cancels; 0: none */
+static atomic_llong cancelled;
 
 typedef struct worker {
   pthread_t thread;
@@ -51,6 +59,16 @@ static uint64_t hash_of(uint64_t hash, const float *values, int64_t count) {
   return hash;
 }
 
+/* One step, and again until nobody cancels it: a cancelled step has changed nothing. */
+static void step(sluice_session_t *session, const sluice_part_t *parts, int32_t count,
+                 float *logits) {
+  sluice_status_t status;
+  while ((status = sluice_session_step(session, "step", parts, count, logits)) ==
+         SLUICE_STATUS_CANCELLED)
+    atomic_fetch_add_explicit(&cancelled, 1, memory_order_relaxed);
+  check(status, "step");
+}
+
 /* Answers request |number| and returns a hash of all logits of it. */
 static uint64_t answer(sluice_session_t *session, uint64_t number, float *logits) {
   uint64_t state = mix(number + 1), hash = 0xcbf29ce484222325u;
@@ -60,7 +78,7 @@ static uint64_t answer(sluice_session_t *session, uint64_t number, float *logits
   sluice_sequence_t both[2];
   check(sluice_sequence_create(session, &both[0]), "create");
   sluice_part_t parts[2] = {{.sequence = both[0], .count = count, .ask = 1, .tokens = tokens}};
-  check(sluice_session_step(session, "step", parts, 1, logits), "prompt");
+  step(session, parts, 1, logits);
   hash = hash_of(hash, logits, width);
   check(sluice_sequence_fork(session, both[0], &both[1]), "fork");
   for (int32_t i = 0; i < STEPS; ++i) {
@@ -69,7 +87,7 @@ static uint64_t answer(sluice_session_t *session, uint64_t number, float *logits
       next[p] = (int32_t)(mix(state + 100 + (uint64_t)(2 * i + p)) % (uint64_t)vocab);
       parts[p] = (sluice_part_t){.sequence = both[p], .count = 1, .ask = 1, .tokens = &next[p]};
     }
-    check(sluice_session_step(session, "step", parts, 2, logits), "step");
+    step(session, parts, 2, logits);
     hash = hash_of(hash, logits, 2 * width);
   }
   for (int p = 0; p < 2; ++p)
@@ -92,7 +110,7 @@ static uint64_t answer_with_lists(sluice_session_t *session, uint64_t number, fl
     parts[p] = (sluice_part_t){.count = count, .ask = 1, .tokens = tokens, .pages = &lists[p]};
   }
   for (int p = 0; p < 2; ++p)
-    check(sluice_session_step(session, "step", &parts[p], 1, logits), "prompt");
+    step(session, &parts[p], 1, logits);
   hash = hash_of(hash, logits, width);
   for (int32_t i = 0; i < STEPS; ++i) {
     int32_t next[2];
@@ -101,7 +119,7 @@ static uint64_t answer_with_lists(sluice_session_t *session, uint64_t number, fl
       lists[p].past = count + i;
       parts[p] = (sluice_part_t){.count = 1, .ask = 1, .tokens = &next[p], .pages = &lists[p]};
     }
-    check(sluice_session_step(session, "step", parts, 2, logits), "step");
+    step(session, parts, 2, logits);
     hash = hash_of(hash, logits, 2 * width);
   }
   return hash;
@@ -121,6 +139,24 @@ static sluice_session_t *make_session(int32_t threads, uint64_t shuffle, bool ex
   return session;
 }
 
+typedef struct canceller {
+  pthread_t thread;
+  sluice_session_t *session;
+  atomic_bool stop;
+} canceller_t;
+
+static void *cancel_often(void *argument) {
+  canceller_t *c = argument;
+  for (int64_t n = 0; !atomic_load(&c->stop); ++n) {
+    // Ever longer, so that a slow machine gets its steps done.
+    int64_t micros = cancels + cancels * n * n / 64;
+    struct timespec pause = {micros / 1000000, micros % 1000000 * 1000};
+    nanosleep(&pause, NULL);
+    sluice_session_cancel(c->session);
+  }
+  return NULL;
+}
+
 static void *work(void *argument) {
   worker_t *w = argument;
   bool external = w->number % 2 == 1;
@@ -128,18 +164,24 @@ static void *work(void *argument) {
   float *logits = malloc((size_t)(2 * width) * sizeof *logits);
   if (!logits)
     exit(4);
+  canceller_t canceller = {.session = session};
+  if (cancels > 0 && pthread_create(&canceller.thread, NULL, cancel_often, &canceller) != 0)
+    exit(4);
   for (int32_t i = 0; i < requests; ++i)
     w->hashes[i] = (external ? answer_with_lists : answer)(
         session, (uint64_t)w->number * 1000003u + (uint64_t)i, logits);
+  atomic_store(&canceller.stop, true);
+  if (cancels > 0)
+    pthread_join(canceller.thread, NULL);
   free(logits);
   sluice_session_release(session);
   return NULL;
 }
 
 static int usage(void) {
-  fprintf(stderr,
-          "usage: concurrent_requests MODEL.sluice [--threads N] [--requests N] "
-          "[--workers N]\ne.g.   concurrent_requests tiny.sluice --threads 8 --requests 1000\n");
+  fprintf(stderr, "usage: concurrent_requests MODEL.sluice [--threads N] [--requests N] "
+                  "[--workers N] [--cancels MICROSECONDS]\ne.g.   concurrent_requests tiny.sluice "
+                  "--threads 8 --requests 1000\n");
   return 1;
 }
 
@@ -153,6 +195,7 @@ int main(int argc, char **argv) {
     int32_t *place = strcmp(argv[i], "--threads") == 0    ? &threads
                      : strcmp(argv[i], "--requests") == 0 ? &requests
                      : strcmp(argv[i], "--workers") == 0  ? &workers
+                     : strcmp(argv[i], "--cancels") == 0  ? &cancels
                                                           : NULL;
     if (!place || (*place = atoi(argv[i + 1])) < 1)
       return usage();
@@ -197,6 +240,8 @@ int main(int argc, char **argv) {
   printf(
       "%d threads x %d requests of one model, %d workers each: %lld differ from the serial run\n",
       threads, requests, workers, (long long)differ);
+  if (cancels > 0)
+    printf("cancelled and repeated: %s\n", atomic_load(&cancelled) > 0 ? "yes" : "none");
   free(logits);
   for (int32_t i = 0; i < threads; ++i)
     free(all[i].hashes);
