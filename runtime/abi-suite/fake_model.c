@@ -123,10 +123,14 @@ void sluice_fn_sample(sluice_call_t *call, int32_t me, int32_t workers) {
   for (int64_t i = share(call->dims[0], me, workers); i < share(call->dims[0], me + 1, workers);
        ++i) {
     uint64_t state = (uint64_t)rng[i] * 6364136223846793005u + 1442695040888963407u;
-    int32_t best = 0;
-    for (int32_t v = 1; v < VOCAB; ++v)
+    int32_t best = 0, possible[VOCAB], count = 0;
+    for (int32_t v = 0; v < VOCAB; ++v) {
       best = logits[i * VOCAB + v] > logits[i * VOCAB + best] ? v : best;
-    tokens[i] = temperature[i] == 0 ? best : (int32_t)(state >> 33) % VOCAB;
+      if (logits[i * VOCAB + v] > -__builtin_inff())
+        possible[count++] = v;
+    }
+    // Evenly among what is not forbidden.
+    tokens[i] = temperature[i] == 0 || count == 0 ? best : possible[(int32_t)(state >> 33) % count];
     rng_out[i] = (int64_t)state;
   }
 }

@@ -64,6 +64,8 @@ static void steps_allocate_nothing(void) {
     for (int i = 0; i < 300; ++i) {
       CHECK_OK(sluice_session_step(s, "step", parts, 2, logits[0]));
       int32_t next[2];
+      sluice_sampling_t cut = {.temperature = 1, .top_k = 40, .top_p = 0.9f, .min_p = 0.01f};
+      CHECK_OK(sluice_sampling_apply(&cut, logits[0], VOCAB));
       CHECK_OK(sluice_session_sample(s, "sample", logits[0], 2, temperature, rng, next));
       for (int p = 0; p < 2; ++p) {
         tokens[p][0] = next[p];

@@ -517,6 +517,20 @@ static void run_sample(world_t *w, input_t *in) {
     rng[i] = before[i] = (int64_t)byte(in);
     temperature[i] = 0;
   }
+  for (int32_t i = 0; i < drawn; ++i) {
+    // Whatever is cut, the largest stays, unless a number makes no sense.
+    static const float odd[] = {0, 1, 0.5f, -1, 1e30f, -0.0f, 3e-39f};
+    sluice_sampling_t cut = {.temperature = odd[below(in, 7)],
+                             .top_k =
+                                 rarely(in, 8) ? (int32_t)odd_number(in) : (int32_t)below(in, 60),
+                             .top_p = odd[below(in, 7)],
+                             .min_p = odd[below(in, 7)],
+                             .repetition_penalty = odd[below(in, 7)]};
+    bool sound = cut.top_k >= 0 && cut.top_p >= 0 && cut.top_p <= 1 && cut.min_p >= 0 &&
+                 cut.min_p <= 1 && cut.repetition_penalty >= 0 && cut.repetition_penalty <= 1e6f;
+    judge(sluice_sampling_apply(&cut, logits + i * REF_VOCAB, REF_VOCAB),
+          sound ? 0 : bit(SLUICE_STATUS_INVALID_ARGUMENT));
+  }
   bool null = rarely(in, 30);
   if (null && count != 0)
     faults |= bit(SLUICE_STATUS_INVALID_ARGUMENT);

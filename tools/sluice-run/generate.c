@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "memory.h"
 #include "report.h"
+#include "sampling.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ typedef struct result {
 
 static int generate(sluice_session_t *session, const sluice_model_info_t *info, const options_t *o,
                     const char *step, const ids_t *prompt, int32_t max_rows, float *logits,
-                    result_t *out) {
+                    sampling_t *sampling, result_t *out) {
   sluice_sequence_t sequence;
   float temperature = (float)o->temperature;
   int64_t rng = o->seed;
@@ -104,8 +105,10 @@ static int generate(sluice_session_t *session, const sluice_model_info_t *info, 
   out->prefill_seconds = first - start;
   while (out->tokens.count < o->max_new) {
     int32_t token;
+    TRY_STATUS(sampling_apply(sampling, logits));
     TRY_STATUS(sluice_session_sample(session, "sample", logits, 1, &temperature, &rng, &token));
     ids_add(&out->tokens, token);
+    sampling_see(sampling, token);
     if ((is_end(info, token) && !o->ignore_eos) || out->tokens.count == o->max_new)
       break;
     sluice_part_t part = {.sequence = sequence, .count = 1, .ask = 1, .tokens = &token};
@@ -169,9 +172,15 @@ int command_generate(const sluice_model_t *model, const options_t *o) {
   sluice_session_t *session;
   TRY(make_session(model, &options, &session));
   float *logits = report_allocate((size_t)width, sizeof *logits);
-  int code = generate(session, info, o, step, &prompt, (int32_t)rows, logits, &result);
+  sampling_t sampling;
+  int code = sampling_begin(o, info->limits.vocab, width, &sampling);
+  for (int64_t i = 0; i < prompt.count; ++i)
+    sampling_see(&sampling, prompt.data[i]);
+  if (code == EXIT_OK)
+    code = generate(session, info, o, step, &prompt, (int32_t)rows, logits, &sampling, &result);
   if (code == EXIT_OK)
     print(o, &prompt, &result);
+  sampling_end(&sampling);
   free(logits);
   free(prompt.data);
   free(result.tokens.data);

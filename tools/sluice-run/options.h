@@ -21,7 +21,9 @@ typedef struct options {
   const char *tokens;
   const char *inputs, *outputs;
   int64_t max_new;
-  double temperature;
+  double temperature, top_p, min_p, repetition_penalty;
+  int64_t top_k;
+  const char *logit_bias;
   int64_t seed;
   bool ignore_eos;
   bool last_logits;

@@ -445,6 +445,40 @@ SLUICE_API sluice_status_t sluice_session_sample(sluice_session_t *session, cons
                                                  const float *temperature, int64_t *rng,
                                                  int32_t *out_tokens);
 
+/* What is done to a row of logits before a token is drawn from it. All zero: nothing. In this
+ * order:
+ *
+ *   bias                 logits[bias_tokens[i]] += bias[i]
+ *   repetition_penalty   of each token in |seen|: a logit above 0 is divided by it, another one
+ *                        multiplied; a token that stands there twice is penalised twice
+ *   top_k                the top_k largest stay
+ *   top_p                of the rest, the largest stay whose probabilities at |temperature| first
+ *                        reach top_p together
+ *   min_p                of the rest, those stay that are at least min_p times as probable as the
+ *                        most probable one
+ *
+ * What does not stay becomes -inf, which is never drawn. Among equal logits the smaller ids stay.
+ * The last three do nothing where |temperature| is not above 0. Probabilities are computed in f64
+ * with an exponential of our own, so what stays is the same on every machine. */
+typedef struct sluice_sampling {
+  float temperature;        /* as given to sluice_session_sample afterwards */
+  int32_t top_k;            /* 0: all */
+  float top_p;              /* in [0, 1]; 0 and 1: all */
+  float min_p;              /* in [0, 1]; 0: all */
+  float repetition_penalty; /* 0 and 1: none */
+  int32_t bias_count;
+  const int32_t *bias_tokens; /* [bias_count] */
+  const float *bias;          /* [bias_count]; -inf forbids a token */
+  const int32_t *seen;        /* [seen_count] */
+  int64_t seen_count;
+} sluice_sampling_t;
+
+/* Applies |sampling| to one row |logits| [vocab], in place. Allocates nothing; needs no session,
+ * and may be called on many threads. INVALID_ARGUMENT: a number or token out of range; |logits| is
+ * as it was. */
+SLUICE_API sluice_status_t sluice_sampling_apply(const sluice_sampling_t *sampling, float *logits,
+                                                 int64_t vocab);
+
 /* A tensor for sluice_session_call: dense, row-major, of the dtype and shape that the function
  * says. */
 typedef struct sluice_arg {
