@@ -1,101 +1,421 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The attention kernel alone, one worker: decode against a long context in scattered pages, in
-// bytes of keys and values per second, and prefill, in arithmetic per second (counting what causal
-// queries see).
-//
-//   sluice-bench-attention [--cpu=native] [--repetitions=20]
+// Attention over pages against this computer's own ceilings. Every repetition runs between a loop
+// of multiply-adds and a read loop on the same threads; what is printed are medians, and medians of
+// the ratios to the ceilings of the same moment. Operations are counted on visible tiles: of 16
+// keys, as the pages hold them, and of a row each. Before anything is timed, some rows are compared
+// with plain loops in f64.
+#include "bench/cpu/Ceilings.h"
 #include "test/Target/CPU/StepHarness.h"
 
-#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/raw_ostream.h"
+#include "llvm/Support/JSON.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <numeric>
 
+using namespace sluice;
 using namespace sluice::cpu;
+using llvm::SmallVector;
+using llvm::StringRef;
 
-static llvm::cl::opt<std::string> cpuName("cpu", llvm::cl::init("native"),
-                                          llvm::cl::desc("machine to compile for"));
-static llvm::cl::opt<int> repetitions("repetitions", llvm::cl::init(20),
-                                      llvm::cl::desc("runs; the median is printed"));
+static llvm::cl::OptionCategory category("benchmark");
+static llvm::cl::opt<std::string>
+    cpuName("cpu", llvm::cl::init("native"), llvm::cl::cat(category),
+            llvm::cl::desc("machine to compile for, as sluicec's --cpu (default: native)"));
+static llvm::cl::list<std::string> shapeTexts(
+    "shapes", llvm::cl::CommaSeparated, llvm::cl::value_desc("HxGxD:ROWS+PAST,..."),
+    llvm::cl::cat(category),
+    llvm::cl::desc("query heads x kv heads x head size : rows of this step + keys before it; "
+                   "default: prefill of 512 to 4096 rows and decode behind 1k to 16k keys, head "
+                   "sizes 64, 80 and 128"));
+static llvm::cl::list<std::string>
+    maskTexts("masks", llvm::cl::CommaSeparated, llvm::cl::value_desc("MASK,..."),
+              llvm::cl::cat(category),
+              llvm::cl::desc("causal, or a number W: causal with a window of W keys "
+                             "(default: causal,256)"));
+static llvm::cl::list<std::string>
+    typeNames("types", llvm::cl::CommaSeparated, llvm::cl::value_desc("TYPE,..."),
+              llvm::cl::cat(category),
+              llvm::cl::desc("of keys and values in the pages: f32, bf16 (default: bf16)"));
+static llvm::cl::opt<int>
+    threads("cores", llvm::cl::init(1), llvm::cl::cat(category),
+            llvm::cl::desc("cores to run on, one thread on each (default: 1)"));
+static llvm::cl::opt<int>
+    repetitions("repetitions", llvm::cl::init(20), llvm::cl::cat(category),
+                llvm::cl::desc("of each shape and its ceilings (default: 20)"));
+static llvm::cl::opt<Clock> whichClock(
+    "clock", llvm::cl::init(Clock::Cpu), llvm::cl::cat(category),
+    llvm::cl::desc("what seconds are:"),
+    llvm::cl::values(clEnumValN(Clock::Cpu, "cpu",
+                                "of the slowest thread's own time, so that a busy computer counts "
+                                "less (default)"),
+                     clEnumValN(Clock::Wall, "wall", "from the call to the last thread's end")));
+static llvm::cl::opt<bool> asJson("json", llvm::cl::cat(category),
+                                  llvm::cl::desc("print Google-Benchmark JSON"));
 
 namespace {
 
 struct Shape {
-  const char *name;
-  int64_t heads, kvHeads, size; ///< query heads, kv heads, channels of both keys and values
-  bool bf16;
+  int64_t heads, kvHeads, size, rows, past;
 };
 
-std::string moduleFor(const Shape &s) {
-  return llvm::formatv(
-      "sluice.kv @kv layers 1 heads {1} key {2} value {2} page 16 : {3}\n"
-      "func.func @f(%q: memref<?x{0}x{2}xf32>, %b: !sluice.batch, %kv: !sluice.pages<@kv>,"
-      " %o: memref<?x{0}x{2}xf32>) attributes {{sluice.export} {{\n"
-      "%l = arith.constant 0 : index\nplace.team {{\nplace.phase \"attention\" share heads {{\n"
-      "sluice.attention %q pages %kv[%l] batch %b mask #sluice.causal into %o {{scale = 0.125 : "
-      "f64}"
-      " : (memref<?x{0}x{2}xf32>, !sluice.pages<@kv>, index, !sluice.batch,"
-      " memref<?x{0}x{2}xf32>) -> ()\n}\n}\nreturn\n}\n",
-      s.heads, s.kvHeads, s.size, s.bf16 ? "bf16" : "f32");
+[[noreturn]] void usage(const llvm::Twine &message) {
+  llvm::errs() << "sluice-bench-attention: " << message << "\n";
+  std::exit(1);
 }
 
-void measure(const Shape &s, int32_t past, int32_t rows) {
-  LoadedStep step(moduleFor(s), cpuName);
-  Batch batch({{past, rows}});
-  int64_t keys = past + rows, element = s.bf16 ? 2 : 4;
-  int64_t pages = (keys + 15) / 16, bytes = pages * s.kvHeads * 32 * s.size * element;
-  batch.pageStart = {0, static_cast<int32_t>(pages)};
-  batch.pageTable.resize(pages);
-  std::iota(batch.pageTable.begin(), batch.pageTable.end(), 0);
-  Random random(1);
-  for (int64_t i = pages - 1; i > 0; --i)
-    std::swap(batch.pageTable[i], batch.pageTable[random.below(i + 1)]);
-  auto *memory = static_cast<uint8_t *>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096));
-  for (int64_t i = 0; i < bytes / 4; ++i) // small numbers in either format
-    reinterpret_cast<uint32_t *>(memory)[i] = 0x3d803d80 | (random.bits() & 0x807f807f);
-  auto query = random.floats(rows * s.heads * s.size);
-  std::vector<float> result(query.size());
-  CallData data;
-  data.batch = &batch;
-  data.arg(query, rows), data.arg(result, rows);
-  data.pages.push_back({memory, pages});
-  std::vector<double> seconds;
-  for (int i = 0; i < repetitions + 2; ++i) {
-    auto start = std::chrono::steady_clock::now();
-    step.run("f", data, 1);
-    std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    if (i >= 2)
-      seconds.push_back(taken.count());
+Shape parseShape(StringRef text) {
+  SmallVector<StringRef> heads, keys;
+  auto [first, second] = text.split(':');
+  first.split(heads, 'x');
+  second.split(keys, '+');
+  int64_t numbers[5] = {};
+  bool good = heads.size() == 3 && keys.size() == 2;
+  for (size_t i = 0; good && i < 5; ++i)
+    good = !(i < 3 ? heads[i] : keys[i - 3]).getAsInteger(10, numbers[i]) && numbers[i] >= 0 &&
+           numbers[i] <= 1 << 20;
+  if (!good || numbers[1] == 0 || numbers[0] == 0 || numbers[0] % numbers[1] || numbers[2] == 0 ||
+      numbers[3] == 0)
+    usage(
+        "expected a shape HxGxD:ROWS+PAST such as 32x8x128:512+0, H a multiple of G, but found '" +
+        text + "'");
+  return {numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+}
+
+SmallVector<Shape> defaultShapes() {
+  SmallVector<Shape> shapes;
+  const int64_t models[][3] = {{14, 2, 64}, {32, 8, 64}, {12, 12, 64}, {32, 32, 80}, {32, 8, 128}};
+  for (auto [heads, kvHeads, size] : models) {
+    for (int64_t rows : {40, 512, 1024, 2048, 4096})
+      shapes.push_back({heads, kvHeads, size, rows, 0});
+    for (int64_t past : {1023, 4095, 16383})
+      shapes.push_back({heads, kvHeads, size, 1, past});
   }
-  std::free(memory);
-  std::sort(seconds.begin(), seconds.end());
-  double median = seconds[seconds.size() / 2];
-  double pairs = static_cast<double>(rows) * past + 0.5 * rows * (rows + 1.0);
-  double flops = pairs * s.heads * 4.0 * s.size;
-  llvm::outs() << llvm::format(
-      "%-28s %6d keys before %4d rows  %9.1f us  %7.2f GB/s  %7.1f GFLOP/s\n", s.name, past, rows,
-      median * 1e6, static_cast<double>(bytes) / median * 1e-9, flops / median * 1e-9);
+  return shapes;
+}
+
+struct Mask {
+  std::string name;
+  int64_t window = 0; ///< 0: none
+};
+
+Mask parseMask(StringRef text) {
+  Mask mask{text == "causal" ? "causal" : ("window" + text).str()};
+  if (text != "causal" && (text.getAsInteger(10, mask.window) || mask.window < 1))
+    usage("expected a mask causal or a window of 1 and more keys, but found '" + text + "'");
+  return mask;
+}
+
+constexpr double kScale = 0.125;
+
+class Case {
+public:
+  Case(Shape s, const Mask &mask, bool bf16)
+      : s(s), mask(mask), bf16(bf16), step(module(), cpuName),
+        batch({{static_cast<int32_t>(s.past), static_cast<int32_t>(s.rows)}}),
+        pageCount((s.past + s.rows + 15) / 16),
+        bytesOfTile(
+            llvm::alignTo(((s.size + group() - 1) / group() * 16 + 16 / group() * s.size) * 4, 64)),
+        memory(pageCount * s.kvHeads * bytesOfTile) {
+    batch.pageStart = {0, static_cast<int32_t>(pageCount)};
+    batch.pageTable.resize(pageCount);
+    std::iota(batch.pageTable.begin(), batch.pageTable.end(), 0);
+    Random random(1);
+    for (int64_t i = pageCount - 1; i > 0; --i)
+      std::swap(batch.pageTable[i], batch.pageTable[random.below(i + 1)]);
+    mlir::MLIRContext &context = kernelContext();
+    fillRandom(memory.data, memory.size,
+               bf16 ? mlir::Type(mlir::BFloat16Type::get(&context))
+                    : mlir::Type(mlir::Float32Type::get(&context)));
+    query = random.floats(s.rows * s.heads * s.size, 8);
+    result.resize(query.size());
+    arguments[0] = query.data(), arguments[1] = result.data();
+    record = batch.record();
+    call.batch = &record;
+    call.pages = &pages;
+    call.args = arguments;
+    call.dims = dims;
+    call.barrier = meet;
+    call.team = this;
+    call.max_rows = (s.rows + 15) / 16 * 16;
+    call.max_seqs = 1;
+    entry = step.entry("f");
+  }
+  Case(const Case &) = delete;
+  Case &operator=(const Case &) = delete;
+
+  double measure(Team &team, int64_t calls) {
+    return team.run(whichClock, [&](int64_t me) {
+      for (int64_t i = 0; i < calls; ++i)
+        entry(&call, static_cast<int32_t>(me), threads);
+    });
+  }
+
+  /// Compares some rows with plain loops; an empty string when they are near enough.
+  std::string check(Team &team) {
+    measure(team, 1);
+    for (int64_t sample = 0; sample < 5; ++sample) {
+      int64_t row = (s.rows - 1) * sample / 4, head = sample * 7 % s.heads;
+      std::vector<double> wanted = attend(row, head);
+      for (int64_t e = 0; e < s.size; ++e) {
+        double found = result[(row * s.heads + head) * s.size + e];
+        if (!(std::fabs(found - wanted[e]) <= 1e-5))
+          return llvm::formatv("row {0}, head {1}, channel {2}: expected {3:F7}, found {4:F7}", row, head,
+                               e, wanted[e], found);
+      }
+    }
+    return "";
+  }
+
+  std::string name() const {
+    return llvm::formatv("attention/{0}/{1}/{2}x{3}x{4}/rows:{5}/past:{6}/threads:{7}",
+                         bf16 ? "bf16" : "f32", mask.name, s.heads, s.kvHeads, s.size, s.rows,
+                         s.past, threads.getValue());
+  }
+  /// On visible tiles of one row and 16 keys.
+  double flops() const {
+    double tiles = 0;
+    for (int64_t i = s.past; i < s.past + s.rows; ++i)
+      tiles += static_cast<double>(i / 16 - firstKey(i) / 16 + 1);
+    return tiles * 16 * s.heads * 4 * s.size;
+  }
+  /// Of the keys and values that some row sees, each read once.
+  double bytes() const {
+    int64_t tiles = (s.past + s.rows - 1) / 16 - firstKey(s.past) / 16 + 1;
+    return static_cast<double>(tiles * s.kvHeads * bytesOfTile);
+  }
+
+private:
+  /// The barrier of the step: workers spin.
+  static void meet(void *self, int32_t) {
+    auto *c = static_cast<Case *>(self);
+    int64_t round = c->round.load();
+    if (c->arrived.fetch_add(1) + 1 == threads) {
+      c->arrived = 0;
+      c->round = round + 1;
+      return;
+    }
+    while (c->round.load() == round)
+      ;
+  }
+
+  int64_t group() const { return bf16 ? 2 : 1; }
+  int64_t firstKey(int64_t i) const {
+    return mask.window ? std::max<int64_t>(0, i - mask.window + 1) : 0;
+  }
+
+  std::string module() const {
+    std::string maskText =
+        mask.window
+            ? llvm::formatv("#sluice.and<#sluice.causal, #sluice.window<{0}>>", mask.window).str()
+            : "#sluice.causal";
+    return llvm::formatv(
+        "sluice.kv @kv layers 1 heads {1} key {2} value {2} page 16 : {3}\n"
+        "func.func @f(%q: memref<?x{0}x{2}xf32>, %b: !sluice.batch, %kv: !sluice.pages<@kv>,"
+        " %o: memref<?x{0}x{2}xf32>) attributes {{sluice.export} {{\n"
+        "%l = arith.constant 0 : index\nplace.team {{\nplace.phase \"attention\" share heads {{\n"
+        "sluice.attention %q pages %kv[%l] batch %b mask {4} into %o {{scale = {5:F4} : f64}"
+        " : (memref<?x{0}x{2}xf32>, !sluice.pages<@kv>, index, !sluice.batch,"
+        " memref<?x{0}x{2}xf32>) -> ()\n}\n}\nreturn\n}\n",
+        s.heads, s.kvHeads, s.size, bf16 ? "bf16" : "f32", maskText, kScale);
+  }
+
+  double number(int64_t tileByte, int64_t element) const {
+    if (!bf16) {
+      float value;
+      std::memcpy(&value, memory.data + tileByte + element * 4, 4);
+      return value;
+    }
+    uint16_t half;
+    std::memcpy(&half, memory.data + tileByte + element * 2, 2);
+    return floatOf(static_cast<uint32_t>(half) << 16);
+  }
+
+  std::vector<double> attend(int64_t row, int64_t head) const {
+    int64_t i = s.past + row, kvHead = head / (s.heads / s.kvHeads), g = group();
+    std::vector<double> scores, out(s.size);
+    auto tileOf = [&](int64_t j) {
+      return (batch.pageTable[j / 16] * s.kvHeads + kvHead) * bytesOfTile;
+    };
+    for (int64_t j = firstKey(i); j <= i; ++j) {
+      double score = 0;
+      for (int64_t d = 0; d < s.size; ++d)
+        score += query[(row * s.heads + head) * s.size + d] *
+                 number(tileOf(j), (d / g * 16 + j % 16) * g + d % g);
+      scores.push_back(score * kScale);
+    }
+    double most = *std::max_element(scores.begin(), scores.end()), sum = 0;
+    int64_t keys = (s.size + g - 1) / g * 16 * g;
+    for (int64_t j = firstKey(i); j <= i; ++j) {
+      double weight = std::exp(scores[j - firstKey(i)] - most);
+      sum += weight;
+      for (int64_t e = 0; e < s.size; ++e)
+        out[e] += weight * number(tileOf(j), keys + (j % 16 / g * s.size + e) * g + j % g);
+    }
+    for (double &value : out)
+      value /= sum;
+    return out;
+  }
+
+  Shape s;
+  const Mask &mask;
+  bool bf16;
+  LoadedStep step;
+  Batch batch;
+  int64_t pageCount, bytesOfTile;
+  Pages memory;
+  std::vector<float> query, result;
+  sluice_batch_t record;
+  sluice_pages_t pages{memory.data, pageCount};
+  void *arguments[2] = {nullptr, nullptr};
+  int64_t dims[2] = {s.rows, s.rows};
+  sluice_call_t call = {};
+  sluice_entry_fn entry;
+  std::atomic<int64_t> arrived{0}, round{0};
+};
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  size_t middle = values.size() / 2;
+  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+struct Result {
+  std::vector<double> seconds, peak, read, ofPeak, ofRead, ofFloor; ///< one per repetition
+};
+
+Result measure(Case &c, Team &team, PeakKernel &peak, ReadKernel &read, const Pages &pool) {
+  double once = c.measure(team, 1);
+  auto calls = static_cast<int64_t>(std::clamp(4e-3 / std::max(once, 1e-7), 1.0, 1e5));
+  Result result;
+  for (int i = 0; i < repetitions; ++i) {
+    double peakRate = peak.measure(team, whichClock);
+    double seconds = c.measure(team, calls) / static_cast<double>(calls);
+    double readRate = read.measure(team, whichClock, pool);
+    double floor = std::max(c.flops() / peakRate, c.bytes() / readRate);
+    result.seconds.push_back(seconds);
+    result.peak.push_back(peakRate);
+    result.read.push_back(readRate);
+    result.ofPeak.push_back(c.flops() / seconds / peakRate);
+    result.ofRead.push_back(c.bytes() / seconds / readRate);
+    result.ofFloor.push_back(floor / seconds);
+  }
+  return result;
+}
+
+llvm::json::Object toJson(const Case &c, const Result &r) {
+  double seconds = median(r.seconds);
+  return llvm::json::Object{
+      {"name", c.name()},
+      {"run_name", c.name()},
+      {"run_type", "aggregate"},
+      {"aggregate_name", "median"},
+      {"repetitions", repetitions.getValue()},
+      {"threads", threads.getValue()},
+      {"real_time", seconds * 1e6},
+      {"cpu_time", seconds * 1e6},
+      {"time_unit", "us"},
+      {"min_time", *std::min_element(r.seconds.begin(), r.seconds.end()) * 1e6},
+      {"GFLOP_per_s", c.flops() / seconds * 1e-9},
+      {"peak_GFLOP_per_s", median(r.peak) * 1e-9},
+      {"of_peak", median(r.ofPeak)},
+      {"GB_per_s", c.bytes() / seconds * 1e-9},
+      {"read_GB_per_s", median(r.read) * 1e-9},
+      {"of_read", median(r.ofRead)},
+      {"of_floor", median(r.ofFloor)},
+  };
 }
 
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::cl::ParseCommandLineOptions(argc, argv);
-  const Shape shapes[] = {{"14 heads on 2, 64, bf16", 14, 2, 64, true},
-                          {"32 heads on 8, 128, bf16", 32, 8, 128, true},
-                          {"12 heads on 12, 64, f32", 12, 12, 64, false},
-                          {"12 heads on 12, 64, bf16", 12, 12, 64, true}};
-  for (const Shape &shape : shapes) {
-    measure(shape, 32767, 1);
-    measure(shape, 2047, 1);
-    measure(shape, 0, 512);
-    measure(shape, 0, 40);
+  llvm::cl::HideUnrelatedOptions(category);
+  llvm::cl::ParseCommandLineOptions(
+      argc, argv,
+      "times attention over pages against the ceilings of the cores that it runs on\n\n"
+      "  sluice-bench-attention --shapes=32x8x128:512+0,32x8x128:1+16383 --masks=causal,256 "
+      "--types=bf16 --cores=2 --json\n\n"
+      "Each line: time of a call, arithmetic rate on visible tiles (of a row and 16 keys) and its\n"
+      "part of the multiply-add peak, rate of the keys' and values' bytes and its part of a plain\n"
+      "read loop, and the part of the floor, which is the slower of the two. Exit code 5 when a\n"
+      "result is not that of plain loops.\n");
+  if (threads < 1 || repetitions < 1)
+    usage("expected positive numbers for --cores and --repetitions");
+  CPUMachine machine = machineOrDie(cpuName);
+  if (!canRun(machine)) {
+    llvm::errs() << "this computer cannot run code for " << cpuName << "\n";
+    return 1;
   }
+  SmallVector<Shape> shapes;
+  for (const std::string &text : shapeTexts)
+    shapes.push_back(parseShape(text));
+  if (shapes.empty())
+    shapes = defaultShapes();
+  std::vector<Mask> masks;
+  for (const std::string &text : maskTexts)
+    masks.push_back(parseMask(text));
+  if (masks.empty())
+    masks = {parseMask("causal"), parseMask("256")};
+  std::vector<std::string> types(typeNames.begin(), typeNames.end());
+  if (types.empty())
+    types = {"bf16"};
+  for (const std::string &type : types)
+    if (type != "bf16" && type != "f32")
+      usage("unknown type '" + type + "'; expected f32 or bf16");
+
+  Team team(threads);
+  ReadKernel read(machine);
+  PeakKernel peak(machine, machine.bf16Dot == Dot::Dpbf16);
+  Pages pool(256 << 20);
+  fillRandom(pool.data, pool.size, mlir::Float32Type::get(&kernelContext()));
+  double load[1] = {0};
+  if (getloadavg(load, 1) == 1 && load[0] > 1.5)
+    llvm::errs() << "note: the load average is " << load[0]
+                 << "; others share the caches and the memory, so expect noise\n";
+  if (!asJson)
+    llvm::outs() << "machine " << machine.cpu << ", " << threads << " thread"
+                 << (threads > 1 ? "s" : "") << ", " << repetitions
+                 << " interleaved repetitions, medians\n";
+  llvm::json::Array rows;
+  for (const std::string &type : types)
+    for (const Mask &mask : masks)
+      for (Shape shape : shapes) {
+        Case c(shape, mask, type == "bf16");
+        if (std::string difference = c.check(team); !difference.empty()) {
+          llvm::errs() << c.name() << ": " << difference << "\n";
+          return 5;
+        }
+        Result r = measure(c, team, peak, read, pool);
+        if (asJson) {
+          rows.push_back(toJson(c, r));
+          continue;
+        }
+        llvm::outs() << llvm::format(
+            "%-62s %10.1f us %8.1f GFLOP/s %5.1f%% of peak %8.2f GB/s %5.1f%% of read %5.1f%% of "
+            "floor\n",
+            c.name().c_str(), median(r.seconds) * 1e6, c.flops() / median(r.seconds) * 1e-9,
+            100 * median(r.ofPeak), c.bytes() / median(r.seconds) * 1e-9, 100 * median(r.ofRead),
+            100 * median(r.ofFloor));
+        llvm::outs().flush();
+      }
+  if (asJson)
+    llvm::outs() << llvm::formatv("{0:2}",
+                                  llvm::json::Value(llvm::json::Object{
+                                      {"context",
+                                       llvm::json::Object{
+                                           {"executable", "sluice-bench-attention"},
+                                           {"num_cpus", std::thread::hardware_concurrency()},
+                                           {"cpu", machine.cpu},
+                                           {"bf16_dot", sluice::stringify(machine.bf16Dot)},
+                                           {"clock", whichClock == Clock::Cpu ? "cpu" : "wall"},
+                                           {"load_avg", llvm::json::Array{load[0]}}}},
+                                      {"benchmarks", std::move(rows)}}))
+                 << "\n";
+  return 0;
 }

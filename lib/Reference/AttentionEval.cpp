@@ -127,17 +127,18 @@ static void attend(const Options &options, const Tensor &query, int64_t r, int64
   double relative =
       2 * slack + exponential + chain(std::min<int64_t>(n, SLUICE_CUT_KEYS)) + chain(cuts) + 12 * u;
   for (int64_t e = 0; e < memory.valueSize; ++e) {
-    double value = 0, magnitude = 0, distance = 0;
+    double value = 0, magnitude = 0, distance = 0, far = 0;
     for (const Visible &v : visible) {
       double weight = std::exp(v.score - max) / total, x = memory.value(v.j, e);
       value += weight * x;
       magnitude += weight * std::fabs(x);
+      far += v.score - max < -86 ? std::fabs(x) : 0; // may count as nothing
       // A weight that is exactly 0 is infinitely far and moves nothing.
       if (weight > 0)
         distance += weight * std::fabs(x) * std::fabs(v.score - max);
     }
     outputs.result.put(outputs.result.at({r, h, e}), value,
-                       relative * magnitude + 2 * u * distance);
+                       relative * magnitude + 2 * u * distance + std::exp(-86.0) * far);
   }
   if (outputs.lse) {
     double value = max == -infinity ? -infinity : max + std::log(total);

@@ -48,7 +48,7 @@ llvm::ArrayRef<Row> table() {
       {"add", "f32", "exact", "one f32 addition, correctly rounded"},
       {"attention", "f32",
        "(2 s + exponential + chain(min(n, 256)) + chain(cuts) + 12u) A + sum of w abs v (abs(score "
-       "- max)) 2u",
+       "- max)) 2u + e^-86 sum of abs v where score - max < -86",
        "A = sum of w abs v over n visible keys; s = the largest error of a score, (chain(D) + 2u) "
        "scale * sum abs(q k), and with a cap 8u cap + 2u abs score more, and for each bias 2u (abs "
        "bias + abs score) more: an error of a score is a relative error of its weight, and of the "

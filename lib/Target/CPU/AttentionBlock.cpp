@@ -19,7 +19,7 @@ int64_t AttentionVariant::narrowHeads() const {
 }
 
 /// Queries of a wide block: enough that widening a tile is little beside using it.
-static constexpr int64_t kWideQueries = 96;
+static constexpr int64_t kWideQueries = 192;
 /// Of the 1 MiB that compiled code may use.
 static constexpr int64_t kWideBytes = 832 * 1024;
 
@@ -59,7 +59,6 @@ AttentionScratch::AttentionScratch(KernelBuilder &k, const AttentionVariant &var
   tiles = k.scratch(index, kCutTiles);
   tileWords = k.scratch(index, kCutTiles);
   wholes = k.scratch(i32, kCutTiles);
-  anySeen = k.scratch(f32, kLanes * most);
   biases = k.scratch(f32, kLanes);
   maxima = k.scratch(f32, kLanes * groups);
   sums = k.scratch(f32, kLanes * groups);
@@ -67,6 +66,7 @@ AttentionScratch::AttentionScratch(KernelBuilder &k, const AttentionVariant &var
   for (Val *lanes : {&cutMaxima, &cutSums, &keep, &take})
     *lanes = k.scratch(f32, kLanes);
   active = k.scratch(i32, kLanes);
+  before = k.scratch(i32, kLanes);
 }
 
 //===-- Narrow
@@ -275,6 +275,7 @@ void WideWriter::writeValues(const Group &group, Run run, Val odd) {
     o.outputs = scratch.outputs, o.outputAt = outputAt(group) + vector * kLanes;
     o.outputStride = k.index(variant.valueStride());
     o.keep = scratch.keep, o.take = scratch.take, o.active = scratch.active;
+    o.before = scratch.before;
     o.stateAt = k.index(0);
     callValueTile(k, module, group.size, vectors, o);
   };

@@ -36,6 +36,7 @@ struct AttentionVariant {
   int64_t biasRank = 0;               ///< 0: none
   mlir::Type result = {}, round = {}; ///< round may be null
   int64_t accumulators = 0;           ///< StepContext::accumulators
+  bool scales = false;                ///< the machine has scaleByPower()
 
   std::string name() const;
   /// Query heads that a narrow block takes together: all of a group, or an even part of a large
@@ -87,12 +88,12 @@ struct AttentionScratch {
   Val wholes;             ///< i32 [16]: 1 when the group sees all of it
   Val outputs;            ///< [query][E rounded up to 16]
   Val keys, values;       ///< wide only: panels of a cut
-  Val anySeen;            ///< f32 [query of the group][16]
   Val biases;             ///< f32 [16]
   Val maxima, sums;       ///< f32 [group][16], running
   Val ever;               ///< i32 [group][16]: whether a query has seen anything
   Val cutMaxima, cutSums; ///< f32 [16], of the cut
-  Val keep, take, active; ///< f32, f32, i32 [16]: factors of the old and of the cut's outputs
+  Val keep, take;         ///< f32 [16]: factors of the old and of the cut's outputs
+  Val active, before;     ///< i32 [16]: whether a query sees something of the cut; saw before
 };
 
 /// Writes the code of a narrow block: row |row| of sequence |seq|, heads of |kvHead| from

@@ -240,6 +240,7 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
     variant.result = result.element();
     variant.round = roundOf(op.getRound());
     variant.accumulators = step.accumulators();
+    variant.scales = step.machine().vectorBytes == 64;
     a.query = query.array, a.queryRow = query.strides[0], a.queryHead = query.strides[1];
     a.result = result.array, a.resultRow = result.strides[0], a.resultHead = result.strides[1];
     a.kvHeads = k.index(kvHeads);

@@ -64,26 +64,27 @@ void callScoreTile(KernelBuilder &k, ModuleOp module, int64_t rows, int64_t tile
 void callValueTile(KernelBuilder &k, ModuleOp module, int64_t rows, int64_t vectors,
                    const ValueTileOperands &o) {
   Type f32s = arrayOf(k.f32Type()), index = k.builder().getIndexType();
-  Type types[] = {f32s, index, f32s,  index, index, index,
-                  f32s, index, index, f32s,  f32s,  arrayOf(k.i32Type()),
-                  index};
+  Type numbers = arrayOf(k.i32Type());
+  Type types[] = {f32s,  index, f32s, index, index,   index,   f32s,
+                  index, index, f32s, f32s,  numbers, numbers, index};
   std::string name = llvm::formatv("attention_values_{0}x{1}", rows, vectors);
   func::FuncOp kernel =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &k, ArrayRef<Val> a) {
         SmallVector<Val> sums = product(k, rows, vectors, a[0], a[1], a[2], a[3], a[4], a[5]);
         for (int64_t r = 0; r < rows; ++r) {
-          Val at = a[12] + r, keep = k.load(a[9], at), take = k.load(a[10], at);
+          Val at = a[13] + r, keep = k.load(a[9], at), take = k.load(a[10], at);
           Val active = k.load(a[11], at) != k.i32(0);
+          Val isThere = k.load(a[12], at) != k.i32(0);
           for (int64_t v = 0; v < vectors; ++v) {
             Val outputAt = a[7] + a[8] * r + v * kLanes;
-            Val before = k.loadVector(a[6], outputAt);
+            Val before = k.select(isThere, k.loadVector(a[6], outputAt), k.splat(0));
             Val now = k.fma(before, k.broadcast(keep), sums[r * vectors + v] * take);
             k.store(k.select(active, now, before), a[6], outputAt);
           }
         }
       });
   k.call(kernel, {o.weights, o.weightAt, o.values, o.valueAt, o.valueStride, o.slots, o.outputs,
-                  o.outputAt, o.outputStride, o.keep, o.take, o.active, o.stateAt});
+                  o.outputAt, o.outputStride, o.keep, o.take, o.active, o.before, o.stateAt});
 }
 
 Val callWidenTile(KernelBuilder &k, ModuleOp module, const KVTile &tile, Val words, Val tileAt,

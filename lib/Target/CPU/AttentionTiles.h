@@ -23,14 +23,14 @@ void callScoreTile(KernelBuilder &k, mlir::ModuleOp module, int64_t rows, int64_
                    const ScoreTileOperands &operands);
 
 /// Outputs of |rows| queries in |vectors| vectors of channels: o = o * keep + take * chain over the
-/// slots, for rows that are active.
+/// slots, for rows that are active; o counts as 0 where there was none before.
 struct ValueTileOperands {
   Val weights, weightAt; ///< chunks
   Val values, valueAt;   ///< panels, |valueStride| apart
   Val valueStride, slots;
   Val outputs, outputAt; ///< |outputStride| between rows
   Val outputStride;
-  Val keep, take, active, stateAt; ///< f32, f32, i32, one per row
+  Val keep, take, active, before, stateAt; ///< f32, f32, i32, i32, one per row
 };
 void callValueTile(KernelBuilder &k, mlir::ModuleOp module, int64_t rows, int64_t vectors,
                    const ValueTileOperands &operands);

@@ -136,9 +136,6 @@ void AttentionWriter::clearState(const Group &group) {
       k.store(k.load(a.sinks, headOf(group.first + q)), scratch.maxima, group.state + q);
       k.store(k.f32(1), scratch.sums, group.state + q);
     });
-  Val at = outputAt(group);
-  k.forLoop(0, group.size * variant.valueStride(), kLanes,
-            [&](Val i) { k.store(k.splat(0), scratch.outputs, at + i); });
 }
 
 //===-- Scores
@@ -161,9 +158,8 @@ Val AttentionWriter::relativeBias(Val head, Val i, Val j) {
 Val AttentionWriter::pairBias(Val head, Val i, Val j, Val seen) {
   Val known = k.firstLanes(a.biasKeys - j);
   Val inRows = i < a.biasRows;
-  Val outside = k.select(seen, k.splat(1), k.splat(0));
-  outside = k.select(inRows, k.select(known, k.splat(0), outside), outside);
-  k.ifThen(k.laneMax(outside) > 0, [&] {
+  Val outside = k.select(inRows, seen & (known == k.firstLanes(k.index(0))), seen);
+  k.ifThen(k.anyLane(outside) != k.i32(0), [&] {
     emitTrap(k, module, a.trap, k.i32(SLUICE_TRAP_POSITION), a.location,
              k.select(inRows, k.max(j, a.biasKeys), i), k.select(inRows, a.biasKeys, a.biasRows));
   });
@@ -187,67 +183,87 @@ Val AttentionWriter::biased(Val score, Val q, Val i, Val j, Val seen) {
 
 void AttentionWriter::modifyScores(const Group &group, Val cut, Run run) {
   MaskCode mask = this->mask();
-  SmallVector<Val> whole = k.forLoop(run.first, run.end, 1, {k.i32(0)},
+  SmallVector<Val> whole = k.forLoop(run.first, run.end, 1, {k.i32(0), k.i32(1)},
                                      [&](Val t, ArrayRef<Val> whole) -> SmallVector<Val> {
-                                       return {whole[0] | k.load(scratch.wholes, t)};
+                                       Val is = k.load(scratch.wholes, t);
+                                       return {whole[0] | is, whole[1] & is};
                                      });
-  Val seenByAll = k.broadcast(k.toF32(whole[0]));
-  k.forLoop(0, group.size, 1, [&](Val q) { k.store(seenByAll, scratch.anySeen, q * kLanes); });
-  k.forLoop(run.first, run.end, 1, [&](Val t) {
-    Val j = cut + k.load(scratch.tiles, t) * KVTile::kSlots;
-    auto modify = [&] {
-      k.forLoop(0, group.size, 1, [&](Val q) {
-        Val at = scoreAt(group, t) + q * kLanes;
-        Val i = tokenOf(rowOf(group.first + q));
-        Val seen = mask.lanes(i, j);
-        Val score = biased(k.loadVector(scratch.scores, at), group.first + q, i, j, seen);
-        // Hidden keys may hold anything; a NaN of a visible one comes back out of exp.
-        k.store(k.select(seen, score, k.splat(kMinusInfinity)), scratch.scores, at);
-        k.store(k.select(seen, k.splatI32(1), k.splatI32(0)), scratch.visible, at);
-        Val any = k.loadVector(scratch.anySeen, q * kLanes);
-        k.store(k.select(seen, k.splat(1), any), scratch.anySeen, q * kLanes);
-      });
-    };
-    if (variant.modifiesScores())
-      modify();
-    else
-      k.ifThen(k.load(scratch.wholes, t) == k.i32(0), modify);
-  });
+  // Who sees a tile whole is active; the others are when a lane of theirs is visible.
+  k.store(k.broadcast(whole[0]), scratch.active, 0);
+  auto modify = [&] {
+    k.forLoop(run.first, run.end, 1, [&](Val t) {
+      Val j = cut + k.load(scratch.tiles, t) * KVTile::kSlots;
+      auto modifyTile = [&] {
+        k.forLoop(0, group.size, 1, [&](Val q) {
+          Val at = scoreAt(group, t) + q * kLanes;
+          Val i = tokenOf(rowOf(group.first + q));
+          Val seen = mask.lanes(i, j);
+          Val score = biased(k.loadVector(scratch.scores, at), group.first + q, i, j, seen);
+          // Hidden keys may hold anything; a NaN of a visible one comes back out of exp.
+          k.store(k.select(seen, score, k.splat(kMinusInfinity)), scratch.scores, at);
+          Val bits = k.select(seen, k.splatI32(1), k.splatI32(0));
+          k.store(bits, scratch.visible, at);
+          k.store(k.anyLane(seen) | k.load(scratch.active, q), scratch.active, q);
+        });
+      };
+      if (variant.modifiesScores())
+        modifyTile();
+      else
+        k.ifThen(k.load(scratch.wholes, t) == k.i32(0), modifyTile);
+    });
+  };
+  if (variant.modifiesScores())
+    modify();
+  else
+    k.ifThen(whole[1] == k.i32(0), modify);
 }
 
+/// Some queries at a time, so that one's chain of steps hides in the others'.
 void AttentionWriter::writeSoftmax(const Group &group, Run run) {
-  k.forLoop(0, group.size, 1, [&](Val q) {
-    auto at = [&](Val t) { return scoreAt(group, t) + q * kLanes; };
-    SmallVector<Val> top = k.forLoop(run.first, run.end, 1, {k.splat(kMinusInfinity)},
-                                     [&](Val t, ArrayRef<Val> top) -> SmallVector<Val> {
-                                       return {k.max(k.loadVector(scratch.scores, at(t)), top[0])};
-                                     });
-    Val maximum = k.laneMax(top[0]);
-    SmallVector<Val> sum = k.forLoop(
-        run.first, run.end, 1, {k.splat(0)}, [&](Val t, ArrayRef<Val> sum) -> SmallVector<Val> {
-          Val weight = exp(k, k.loadVector(scratch.scores, at(t)) - maximum);
-          k.store(weight, scratch.scores, at(t));
-          return {sum[0] + weight};
-        });
-    k.store(maximum, scratch.cutMaxima, q);
-    k.store(k.laneSum(sum[0]), scratch.cutSums, q);
-    Val active = k.laneMax(k.loadVector(scratch.anySeen, q * kLanes)) > 0;
-    k.store(k.toI32(k.toIndex(active)), scratch.active, q);
-  });
+  constexpr int64_t kTogether = 4;
+  for (int64_t first = 0; first < group.size; first += kTogether) {
+    int64_t count = std::min(kTogether, group.size - first);
+    auto at = [&](Val t, int64_t q) { return scoreAt(group, t) + (first + q) * kLanes; };
+    SmallVector<Val> tops(count, k.splat(kMinusInfinity)), sums(count, k.splat(0)), maxima;
+    tops = k.forLoop(run.first, run.end, 1, tops, [&](Val t, ArrayRef<Val> tops) {
+      SmallVector<Val> next;
+      for (int64_t q = 0; q < count; ++q)
+        next.push_back(k.max(k.loadVector(scratch.scores, at(t, q)), tops[q]));
+      return next;
+    });
+    for (Val top : tops)
+      maxima.push_back(k.laneMax(top));
+    sums = k.forLoop(run.first, run.end, 1, sums, [&](Val t, ArrayRef<Val> sums) {
+      SmallVector<Val> next;
+      for (int64_t q = 0; q < count; ++q) {
+        Val score = k.loadVector(scratch.scores, at(t, q));
+        Val weight = weightOf(k, score - maxima[q], variant.scales);
+        k.store(weight, scratch.scores, at(t, q));
+        next.push_back(sums[q] + weight);
+      }
+      return next;
+    });
+    for (int64_t q = 0; q < count; ++q) {
+      k.store(maxima[q], scratch.cutMaxima, first + q);
+      k.store(k.laneSum(sums[q]), scratch.cutSums, first + q);
+    }
+  }
 }
 
 /// All queries at once, one per lane; a query that sees nothing of the cut skips it.
 void AttentionWriter::mergeSums(const Group &group) {
   Val active = k.loadVector(scratch.active, 0) != 0;
+  Val ever = k.loadVector(scratch.ever, group.state);
   Val before = k.loadVector(scratch.maxima, group.state), cut = k.loadVector(scratch.cutMaxima, 0);
   Val sumBefore = k.loadVector(scratch.sums, group.state);
   Val now = k.max(before, cut);
-  Val keep = exp(k, before - now), take = exp(k, cut - now);
+  Val keep = weightOf(k, before - now, variant.scales);
+  Val take = weightOf(k, cut - now, variant.scales);
   Val sums = k.fma(sumBefore, keep, k.loadVector(scratch.cutSums, 0) * take);
   k.store(k.select(active, now, before), scratch.maxima, group.state);
   k.store(k.select(active, sums, sumBefore), scratch.sums, group.state);
-  k.store(k.select(active, k.splatI32(1), k.loadVector(scratch.ever, group.state)), scratch.ever,
-          group.state);
+  k.store(k.select(active, k.splatI32(1), ever), scratch.ever, group.state);
+  k.store(ever, scratch.before, 0);
   k.store(keep, scratch.keep, 0);
   k.store(take, scratch.take, 0);
 }
@@ -282,9 +298,10 @@ void AttentionWriter::storeAll(const Group &group, int64_t vectors, Val firstVec
   for (int64_t q = 0; q < group.size; ++q) {
     Val keep = k.broadcast(k.load(scratch.keep, q)), take = k.load(scratch.take, q);
     Val active = k.load(scratch.active, q) != k.i32(0);
+    Val isThere = k.load(scratch.before, q) != k.i32(0);
     for (int64_t v = 0; v < vectors; ++v) {
       Val at = outputAt(group) + (firstVector + v) * kLanes + q * variant.valueStride();
-      Val before = k.loadVector(scratch.outputs, at);
+      Val before = k.select(isThere, k.loadVector(scratch.outputs, at), k.splat(0));
       Val now = k.fma(before, keep, sums[q * vectors + v] * take);
       k.store(k.select(active, now, before), scratch.outputs, at);
     }

@@ -17,4 +17,14 @@ Val dpbf16(KernelBuilder &k, Val sum, Val x, Val y) {
   return k.val(call.getResult(0));
 }
 
+Val scaleByPower(KernelBuilder &k, Val x, Val n) {
+  OpBuilder &b = k.builder();
+  Value all = arith::ConstantOp::create(b, k.location(), b.getI16IntegerAttr(-1));
+  constexpr int32_t kCurrentRounding = 4;
+  auto call = LLVM::CallIntrinsicOp::create(b, k.location(), x.type(),
+                                            b.getStringAttr("llvm.x86.avx512.mask.scalef.ps.512"),
+                                            ValueRange{x, n, x, all, k.i32(kCurrentRounding)});
+  return k.val(call.getResult(0));
+}
+
 } // namespace sluice::cpu

@@ -13,6 +13,10 @@ namespace sluice::cpu {
 /// Machines with hasDpbf16.
 Val dpbf16(KernelBuilder &k, Val sum, Val x, Val y);
 
+/// x * 2^n for whole n as `vscalefps` gives it: rounded once, denormal results included. Vectors of
+/// 16 f32; machines with 64-byte vectors.
+Val scaleByPower(KernelBuilder &k, Val x, Val n);
+
 } // namespace sluice::cpu
 
 #endif

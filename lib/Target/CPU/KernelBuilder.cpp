@@ -260,6 +260,13 @@ Val KernelBuilder::ceilDiv(Val a, Idx divisor) {
 
 Val KernelBuilder::alignUp(Val a, Idx to) { return ceilDiv(a, to) * index(to); }
 
+Val KernelBuilder::anyLane(Val mask) {
+  auto type = VectorType::get({1}, b.getIntegerType(static_cast<unsigned>(mask.lanes())));
+  Value bits = vector::BitCastOp::create(b, loc, type, mask);
+  Value word = vector::ExtractOp::create(b, loc, bits, ArrayRef<int64_t>{0});
+  return val(arith::ExtUIOp::create(b, loc, b.getI32Type(), word));
+}
+
 //===-- Control -------------------------------------------------------------------------------===//
 
 SmallVector<Val> KernelBuilder::wrap(ValueRange values) {

@@ -207,6 +207,8 @@ public:
   Val laneSum(Val vector);
   /// The same tree with max().
   Val laneMax(Val vector);
+  /// i32 that is not 0 when a lane of |mask| (vector<lanes x i1>) is set.
+  Val anyLane(Val mask);
 
   //===-- Control -----------------------------------------------------------------------------===//
 

@@ -5,6 +5,7 @@
 // the rest each time. The errors that the header states are measured on every f32 by
 // MathFunctionsTest.
 #include "lib/Target/CPU/MathFunctions.h"
+#include "lib/Target/CPU/Intrinsics.h"
 
 #include <limits>
 
@@ -33,22 +34,44 @@ static std::pair<Val, Val> nearestMultiple(KernelBuilder &k, Val x, float scale)
 /// 2^n as f32, n in [-126, 127].
 static Val powerOfTwo(KernelBuilder &k, Val n) { return k.bitcast((n + 127) << 23, k.f32Type()); }
 
-Val exp(KernelBuilder &k, Val x) {
+namespace {
+/// e^x = |p| * 2^|n|, n as f32 and as i32.
+struct ScaledExp {
+  Val p, n, exponent;
+};
+} // namespace
+
+/// Of x in [-104, 89], or NaN.
+static ScaledExp scaledExp(KernelBuilder &k, Val x) {
   auto constant = [&](float value) { return k.constant(value, x.type()); };
-  // Outside, the result is 0 or infinite anyhow. Written so that NaN passes.
-  Val inside = k.max(constant(-104.0f), k.min(constant(89.0f), x));
-  auto [n, exponent] = nearestMultiple(k, inside, 0x1.715476p0f); // log2(e)
+  auto [n, exponent] = nearestMultiple(k, x, 0x1.715476p0f); // log2(e)
   // r = x - n ln 2, in [-0.35, 0.35]; the first step is exact.
-  Val r = k.fma(n, constant(-0x1.62e430p-1f), inside);
+  Val r = k.fma(n, constant(-0x1.62e430p-1f), x);
   r = k.fma(n, constant(0x1.05c610p-29f), r);
   // e^r = 1 + (r + r^2 q(r)).
   Val q = polynomial(
       k, r,
       {0.5f, 0x1.555554p-3f, 0x1.5554e4p-5f, 0x1.11130cp-7f, 0x1.6d5270p-10f, 0x1.9e0912p-13f});
-  Val p = k.fma(r * r, q, r) + 1.0f;
-  // 2^n in two factors: the first is exact, the second rounds once where the result is denormal.
-  Val half = k.shiftRightSigned(exponent, k.constant(1, exponent.type()));
-  return p * powerOfTwo(k, half) * powerOfTwo(k, exponent - half);
+  return {k.fma(r * r, q, r) + 1.0f, n, exponent};
+}
+
+/// 2^n in two factors: the first is exact, the second rounds once where the result is denormal.
+static Val inTwoSteps(KernelBuilder &k, const ScaledExp &e) {
+  Val half = k.shiftRightSigned(e.exponent, k.constant(1, e.exponent.type()));
+  return e.p * powerOfTwo(k, half) * powerOfTwo(k, e.exponent - half);
+}
+
+Val exp(KernelBuilder &k, Val x) {
+  // Outside, the result is 0 or infinite anyhow. Written so that NaN passes.
+  Val inside = k.max(k.constant(-104.0f, x.type()), k.min(k.constant(89.0f, x.type()), x));
+  return inTwoSteps(k, scaledExp(k, inside));
+}
+
+Val weightOf(KernelBuilder &k, Val x, bool scales) {
+  Val least = k.constant(-87.0f, x.type());
+  ScaledExp e = scaledExp(k, k.max(least, x));
+  Val weight = scales ? scaleByPower(k, e.p, e.n) : e.p * powerOfTwo(k, e.exponent);
+  return k.select(x < least, k.constant(0, x.type()), weight);
 }
 
 Val log(KernelBuilder &k, Val x) {

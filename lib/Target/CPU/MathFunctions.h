@@ -16,6 +16,11 @@ namespace sluice::cpu {
 /// stays NaN.
 Val exp(KernelBuilder &k, Val x);
 
+/// The weight of a score that is |x| <= 0 (or NaN) away from the largest: the bits of exp, but +0
+/// below -87, so that what is hidden or far costs no denormal numbers. |scales|: the machine has
+/// scaleByPower(), and x is a vector of 16.
+Val weightOf(KernelBuilder &k, Val x, bool scales);
+
 /// The natural logarithm of a normal number, within 2 ulp; log(0) = -inf, log(inf) = inf, NaN stays
 /// NaN. Numbers below 2^-126 count as 0, negative ones give garbage.
 Val log(KernelBuilder &k, Val x);

@@ -33,6 +33,9 @@ float kernelExp(float x) {
   return out[0];
 }
 
+/// The weight of a score that is |x| away from the largest one.
+float weightOf(float x) { return x < -87 ? 0 : kernelExp(x); }
+
 struct Case {
   bool paged, causal, bf16;
   int64_t heads, kvHeads, keySize, valueSize, page;
@@ -75,9 +78,9 @@ std::vector<float> attend(const Case &c, const Sequence &s, int64_t row, int64_t
       cutMax = std::max(cutMax, p[j]);
     }
     for (int64_t j = 0; j < n; ++j)
-      p[j] = kernelExp(p[j] - cutMax);
+      p[j] = weightOf(p[j] - cutMax);
     float cutSum = laneSum(256, [&](int64_t j, float sum) { return sum + p[j]; });
-    float now = std::max(m, cutMax), keep = kernelExp(m - now), take = kernelExp(cutMax - now);
+    float now = std::max(m, cutMax), keep = weightOf(m - now), take = weightOf(cutMax - now);
     l = std::fma(l, keep, cutSum * take);
     for (int64_t e = 0; e < c.valueSize; ++e) {
       float sum = 0;

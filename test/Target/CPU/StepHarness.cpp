@@ -177,11 +177,16 @@ private:
 
 } // namespace
 
-void LoadedStep::run(const char *function, CallData &data, int workers) const {
+sluice_entry_fn LoadedStep::entry(const char *function) const {
   std::string symbol = std::string("sluice_fn_") + function;
   auto entry = reinterpret_cast<sluice_entry_fn>(dlsym(library, symbol.c_str()));
   if (!entry)
     die(dlerror());
+  return entry;
+}
+
+void LoadedStep::run(const char *function, CallData &data, int workers) const {
+  sluice_entry_fn entry = this->entry(function);
 
   std::vector<std::unique_ptr<GuardedBytes>> weights;
   std::vector<uint8_t *> weightPointers;

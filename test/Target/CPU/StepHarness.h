@@ -82,6 +82,8 @@ public:
   /// Runs `sluice_fn_<function>` on |workers| threads. The arena is poison (NaN) at the start and
   /// has |red zones| that are checked; |data.trap| says what was trapped.
   void run(const char *function, CallData &data, int workers) const;
+  /// The function itself, for callers that fill their own call record.
+  sluice_entry_fn entry(const char *function) const;
 
 private:
   void *library = nullptr;
