@@ -52,7 +52,7 @@ def measure(rig, work, engines, repetitions, scratch):
                 try:
                     key = {"do": "prefill", "rows": models.CHECK_TOKENS} if kind == "model" else case.key
                     if kind != "model" or name not in checked:
-                        rig.engines[name].ask(do="check", case=key, to=str(result_file))
+                        rig.engines[name].ask(600, do="check", case=key, to=str(result_file))
                         checked[name] = error_of(key, np.load(result_file))
                     errors[name] = checked[name]
                     if errors[name] > bounds[work.dtype]:

@@ -159,12 +159,14 @@ class Rig:
     def interleave(self, names, case, ceiling, repetitions, least=0.02, most=20.0):
         """name -> {"seconds": [per call], "ceilings": [rate beside it]}; what fails has "why" instead. Engines in a new
         order in each repetition, each beside the ceiling measured in that repetition."""
-        counts, samples = {}, {}
+        counts, samples, long = {}, {}, set()
         for name in names:
             samples[name] = {"seconds": [], "cpu": [], "ceilings": []}
             try:
                 once = self.engines[name].ask(do="run", case=case, count=1)["seconds"]
                 counts[name] = max(1, min(1000, round(least / max(once, 1e-7))))
+                if once > 0.25:  # needs no more warming
+                    long.add(name)
             except EngineError as error:
                 samples[name] = {"why": str(error)}
         start = time.monotonic()
@@ -174,7 +176,7 @@ class Rig:
             before = self.peak(ceiling)
             for name in order:
                 try:
-                    answer = self.engines[name].ask(do="run", case=case, count=counts[name], warm=True)
+                    answer = self.engines[name].ask(do="run", case=case, count=counts[name], warm=name not in long)
                 except EngineError as error:
                     samples[name] = {"why": str(error)}
                     continue

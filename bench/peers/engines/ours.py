@@ -18,7 +18,8 @@ BUILD = Path(os.environ["SLUICE_BUILD"])
 
 class Part(ctypes.Structure):  # sluice_part_t
     _fields_ = [("sequence", ctypes.c_uint64), ("count", ctypes.c_int32), ("ask", ctypes.c_int32),
-                ("tokens", ctypes.c_void_p), ("positions", ctypes.c_void_p), ("token_types", ctypes.c_void_p)]
+                ("tokens", ctypes.c_void_p), ("positions", ctypes.c_void_p), ("token_types", ctypes.c_void_p),
+                ("pages", ctypes.c_void_p)]
 
 
 class Arg(ctypes.Structure):  # sluice_arg_t
@@ -59,10 +60,10 @@ def compile_artefact(model, artefact, options):
         raise RuntimeError(f"sluicec: exit code {done.returncode}: {done.stderr.strip()}")
 
 
-def write_and_compile(spec, name, text, options=()):
+def write_and_compile(spec, name, text, options=(), limits=""):
     """The artefact of functions written at the tensor stage."""
     source, artefact = Path(spec["scratch"], f"{name}.mlir"), Path(spec["scratch"], f"{name}.sluice")
-    source.write_text(f"module attributes {{sluice.kind = \"op\", sluice.limits = {{}}, sluice.name = \"{name}\", "
+    source.write_text(f"module attributes {{sluice.kind = \"op\", sluice.limits = {{{limits}}}, sluice.name = \"{name}\", "
                       f"sluice.random_seed = {spec['seed']} : i64}} {{\n{text}}}\n")
     compile_artefact(source, artefact, ["--from=tensor", *options])
     return artefact
@@ -152,7 +153,7 @@ class Attention(Job):
                 f"  %y = sluice.attention %q pages %p[%l] batch %b mask {mask} {{scale = {spec['scale']!r} : f64}} : "
                 f"({q}, !sluice.pages<@kv>, index, !sluice.batch) -> {q}\n"
                 f"  return %y, %p : {q}, !sluice.pages<@kv>\n}}\n")
-        self.model = Model(write_and_compile(spec, "attention", text), spec["threads"], most, 1, (most + 15) // 16)
+        self.model = Model(write_and_compile(spec, "attention", text, [f"--max-seq={most}"], f"max_positions = {most} : i64"), spec["threads"], most, 1, (most + 15) // 16)
         data = Path(spec["data"])
         self.q, self.k, self.v = (widened(data / f"{name}.npy") for name in "qkv")
         self.y = np.zeros_like(self.q)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Llama in plain PyTorch with a static cache of keys and values, eager or through torch.compile with frozen (packed)
-weights. One compiled graph for prefill, one for a decode step; a graph's shape is its cache's length."""
+"""A Llama in plain PyTorch with a static cache of keys and values, eager or through torch.compile: a graph for prefill, one
+for a decode step; a graph's shape is its cache's length."""
 
 import json
 import time
@@ -11,7 +11,44 @@ import torch.nn.functional as F
 
 from peers.engines import Job, Unavailable
 from peers.engines.torch_eager import TYPES, start
-from peers.models import Weights
+from peers.models import Weights, head_size
+
+
+def rms(x, weight, eps):
+    return F.rms_norm(x.float(), (x.shape[-1],), weight.float(), eps).to(weight.dtype)
+
+
+class Layer(torch.nn.Module):
+    def __init__(self, c, take, layer):
+        super().__init__()
+        self.eps, self.heads, self.groups = c["rms_norm_eps"], c["num_attention_heads"], c["num_key_value_heads"]
+        self.size, self.inner = head_size(c), c["intermediate_size"]
+        at = f"model.layers.{layer}."
+        joined = {"norm1": ["input_layernorm.weight"], "norm2": ["post_attention_layernorm.weight"],
+                  "qkv": [f"self_attn.{p}_proj.weight" for p in "qkv"], "out": ["self_attn.o_proj.weight"],
+                  "gate_up": ["mlp.gate_proj.weight", "mlp.up_proj.weight"], "down": ["mlp.down_proj.weight"]}
+        for name, parts in joined.items():
+            self.register_parameter(name, torch.nn.Parameter(torch.cat([take(at + p) for p in parts]), requires_grad=False))
+
+    def forward(self, x, cos, sin, keys, values, positions, mask):
+        b, t = x.shape[:2]
+
+        def rope(z):  # [B, H, T, D]
+            z1, z2 = z.float().chunk(2, -1)
+            return torch.cat([z1 * cos - z2 * sin, z2 * cos + z1 * sin], -1).to(z.dtype)
+
+        qkv = F.linear(rms(x, self.norm1, self.eps), self.qkv).view(b, t, -1, self.size).transpose(1, 2)
+        q, k, v = qkv.split([self.heads, self.groups, self.groups], 1)
+        q, k = rope(q), rope(k)
+        keys.index_copy_(2, positions, k)
+        values.index_copy_(2, positions, v)
+        if mask is None:
+            a = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        else:
+            a = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, enable_gqa=True)
+        x = x + F.linear(a.transpose(1, 2).reshape(b, t, -1), self.out)
+        gate, up = F.linear(rms(x, self.norm2, self.eps), self.gate_up).split(self.inner, -1)
+        return x + F.linear(F.silu(gate) * up, self.down)
 
 
 class Llama(torch.nn.Module):
@@ -23,53 +60,25 @@ class Llama(torch.nn.Module):
         def take(name):
             return torch.from_numpy(weights[name].copy()).view(torch.bfloat16).to(dtype)
 
-        self.layers, self.eps = c["num_hidden_layers"], c["rms_norm_eps"]
-        self.heads, self.groups = c["num_attention_heads"], c["num_key_value_heads"]
-        self.size = c.get("head_dim") or c["hidden_size"] // self.heads
-        self.inner = c["intermediate_size"]
+        self.eps, self.groups, self.size = c["rms_norm_eps"], c["num_key_value_heads"], head_size(c)
         self.embed, self.norm = take("model.embed_tokens.weight"), take("model.norm.weight")
-        self.head = torch.nn.Parameter(self.embed.clone(), requires_grad=False)
-        for layer in range(self.layers):
-            at = f"model.layers.{layer}."
-            joined = {"norm1": [at + "input_layernorm.weight"], "norm2": [at + "post_attention_layernorm.weight"],
-                      "qkv": [f"{at}self_attn.{p}_proj.weight" for p in "qkv"], "out": [at + "self_attn.o_proj.weight"],
-                      "gate_up": [at + "mlp.gate_proj.weight", at + "mlp.up_proj.weight"], "down": [at + "mlp.down_proj.weight"]}
-            for name, parts in joined.items():
-                parameter = torch.nn.Parameter(torch.cat([take(p) for p in parts]), requires_grad=False)
-                self.register_parameter(f"{name}_{layer}", parameter)
+        self.head = torch.nn.Parameter(self.embed, requires_grad=False)
+        self.layers = torch.nn.ModuleList(Layer(c, take, i) for i in range(c["num_hidden_layers"]))
         self.frequencies = c["rope_theta"] ** (-torch.arange(self.size // 2).float() / (self.size // 2))
 
-    def rms(self, x, weight):
-        return F.rms_norm(x.float(), (x.shape[-1],), weight.float(), self.eps).to(weight.dtype)
-
     def forward(self, tokens, positions, keys, values, mask):
-        """tokens [B, T]; positions [T]; keys, values [L, B, G, S, D], written at positions; mask [T, S] or None (causal
-        among the T). Logits [B, V] of the last token."""
-        b, t = tokens.shape
+        """tokens [B, T]; positions [T]; keys, values lists of [B, G, S, D], written at positions; mask [T, S] or None
+        (causal among the T). Logits [B, V] of the last token."""
         x = self.embed[tokens].float()
         angle = positions.float()[:, None] * self.frequencies
         cos, sin = angle.cos(), angle.sin()
+        for layer, k, v in zip(self.layers, keys, values, strict=True):
+            x = layer(x, cos, sin, k, v, positions, mask)
+        return F.linear(rms(x[:, -1], self.norm, self.eps), self.head)
 
-        def rope(z):  # [B, H, T, D]
-            z1, z2 = z.float().chunk(2, -1)
-            return torch.cat([z1 * cos - z2 * sin, z2 * cos + z1 * sin], -1).to(z.dtype)
-
-        for layer in range(self.layers):
-            def p(name, layer=layer):
-                return getattr(self, f"{name}_{layer}")
-            qkv = F.linear(self.rms(x, p("norm1")), p("qkv")).view(b, t, -1, self.size).transpose(1, 2)
-            q, k, v = qkv.split([self.heads, self.groups, self.groups], 1)
-            q, k = rope(q), rope(k)
-            keys[layer].index_copy_(2, positions, k)
-            values[layer].index_copy_(2, positions, v)
-            if mask is None:
-                a = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-            else:
-                a = F.scaled_dot_product_attention(q, keys[layer], values[layer], attn_mask=mask, enable_gqa=True)
-            x = x + F.linear(a.transpose(1, 2).reshape(b, t, -1), p("out"))
-            gate, up = F.linear(self.rms(x, p("norm2")), p("gate_up")).split(self.inner, -1)
-            x = x + F.linear(F.silu(gate) * up, p("down"))
-        return F.linear(self.rms(x[:, -1], self.norm), self.head)
+    def cache(self, batch, length):
+        """(keys, values) for |length| tokens."""
+        return tuple([torch.zeros(batch, self.groups, length, self.size, dtype=self.embed.dtype) for _ in self.layers] for _ in range(2))
 
 
 class Model(Job):
@@ -82,20 +91,18 @@ class Model(Job):
         self.dtype, self.compiled = TYPES[spec["dtype"]], compiled
         self.llama = Llama(spec["checkpoint"], self.dtype).eval()
         self.tokens = torch.tensor(spec["tokens"])
-        self.run, self.caches, self.at = self.llama, {}, 0
+        self.caches, self.at = {}, 0
         self.facts = {"weight_bytes": sum(p.numel() * p.element_size() for p in self.llama.parameters() if p.dim() == 2)}
         if compiled:
-            import torch._inductor.config as inductor
-            inductor.freezing = True
-            inductor.cpp_wrapper = False
-            self.run = torch.compile(self.llama, dynamic=False)
-            self.settings += ", torch.compile, freezing"
+            # One layer is compiled and serves all, as PyTorch's recipe for models of equal layers has it. Freezing, which
+            # would pack weights, would compile each layer by itself: more than five minutes for 24 layers.
+            for layer in self.llama.layers:
+                layer.compile(dynamic=False)
+            self.settings += ", torch.compile, one layer for all"
 
     def cache(self, batch, length):
         if (batch, length) not in self.caches:
-            l = self.llama
-            shape = (l.layers, batch, l.groups, length, l.size)
-            self.caches = {(batch, length): (torch.zeros(shape, dtype=self.dtype), torch.zeros(shape, dtype=self.dtype))}
+            self.caches = {(batch, length): self.llama.cache(batch, length)}
         return self.caches[batch, length]
 
     def prepare(self, case):
@@ -111,33 +118,34 @@ class Model(Job):
             mask = torch.arange(length)[None] <= position[:, None]
             tokens = self.tokens[turn % 64].expand(batch, 1)
             self.at += 1
-            self.y = self.run(tokens, position, keys, values, mask)
+            self.y = self.llama(tokens, position, keys, values, mask)
         else:
             rows = case["rows"]
             keys, values = self.cache(1, rows)
-            self.y = self.run(self.tokens[:rows][None], torch.arange(rows), keys, values, None)
+            self.y = self.llama(self.tokens[:rows][None], torch.arange(rows), keys, values, None)
 
     def result(self, case):
         return self.y[0].float().numpy()
 
 
 def compile_seconds(folder, threads):
-    """Seconds of torch.compile for one decode step, its caches off."""
+    """Seconds of torch.compile for a decode step of the whole model, its caches off."""
     import torch._inductor.config as inductor
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    inductor.freezing, inductor.force_disable_caches = True, True
+    inductor.force_disable_caches = True
     llama = Llama(folder, torch.bfloat16).eval()
-    shape = (llama.layers, 1, llama.groups, 64, llama.size)
-    keys, values = torch.zeros(shape, dtype=torch.bfloat16), torch.zeros(shape, dtype=torch.bfloat16)
-    arguments = (torch.tensor([[1]]), torch.tensor([16]), keys, values, torch.arange(64)[None] <= 16)
-    torch._dynamo.reset()
-    run = torch.compile(llama, dynamic=False)
-    begun = time.perf_counter()
-    run(*arguments)
-    first = time.perf_counter() - begun
-    begun = time.perf_counter()
-    run(*arguments)
-    step = time.perf_counter() - begun
-    return {"compile": first - step, "settings": f"torch {torch.__version__}, torch.compile with freezing, caches off, one bf16 decode step "
-            "after 16 tokens; packing weights is part of it"}
+    arguments = (torch.tensor([[1]]), torch.tensor([16]), *llama.cache(1, 64), torch.arange(64)[None] <= 16)
+
+    def first_call(run):
+        torch._dynamo.reset()
+        begun = time.perf_counter()
+        run(*arguments)
+        return time.perf_counter() - begun
+
+    whole = first_call(torch.compile(llama, dynamic=False))
+    for layer in llama.layers:
+        layer.compile(dynamic=False)
+    by_layer = first_call(llama)
+    return {"compile": whole, "settings": f"torch {torch.__version__}, torch.compile of one bf16 decode step, caches off, no freezing; "
+            f"with one layer compiled for all {by_layer:.1f} s"}
