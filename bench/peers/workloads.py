@@ -73,7 +73,7 @@ def gemm(dtype, rows, n, k, seed, label="gemm"):
     weight_bytes = n * k * BYTES[dtype]
     few = [m for m in rows if m <= 64]
     # Where memory is what counts, as many copies as caches cannot hold.
-    copies = max(2, min(16, int(np.ceil(400e6 / weight_bytes)))) if few else 2
+    copies = max(2, min(64, int(np.ceil(400e6 / weight_bytes)))) if few else 2
     spec = {"kind": "gemm", "dtype": dtype, "n": n, "k": k, "rows": rows, "seed": seed, "copies": copies}
     work = Workload(f"{label}/{dtype}/{n}x{k}", spec, dtype=dtype)
     for m in rows:

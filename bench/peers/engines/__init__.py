@@ -14,7 +14,7 @@ class Job:
 
     settings = ""
     facts = {}  # what the results should say besides: weight_bytes, for one
-    warm_seconds = 0.005
+    warm_seconds = 0.01
 
     def prepare(self, case):
         """Not timed; before each run."""
