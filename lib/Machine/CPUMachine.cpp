@@ -141,12 +141,16 @@ SmallVector<RowClass> rowClassesFor(int64_t vectorBytes, int64_t registers) {
 
 LinearBlocking blockingFor(const CPUMachine &machine) {
   LinearBlocking blocking;
-  // From so many tiles on, widening halves once for all of them is cheaper than in each.
+  // Weights come from memory once a block: six tiles of f32 ask for a fifth of what a core reads.
   blocking.tiles = 6;
   blocking.panels = 32;
   // A step's weights (two panels of f32) and the rows that pass them come from L2 at a tile's pace,
   // so only L2 bounds a block; longer blocks spill fewer partial sums.
   blocking.k = machine.l2Bytes >= 2 << 20 ? 1024 : 512;
+  // Two thirds of L1, next to the rows that pass. Each tile then loads and stores its sums more
+  // often, which pays only when few tiles share the way from L2.
+  int64_t step = machine.rowClasses.front().panels.front() * 64;
+  blocking.kFew = machine.l1Bytes * 2 / 3 / step / 16 * 16;
   // A fifth of L2, next to the step's weights, the next step's and the partial sums.
   int64_t rows = (2 * blocking.tiles - 1) * machine.rowClasses.front().rows;
   blocking.packed = std::clamp<int64_t>(machine.l2Bytes / 5 / 4, rows * 256, 100 << 10);

@@ -38,7 +38,8 @@ struct RowClass {
 struct LinearBlocking {
   int64_t tiles; ///< row tiles of a block, at least, when there are that many; less than twice that
   int64_t panels; ///< panels taken together: their partial sums stay in L2 between k blocks
-  int64_t k;      ///< inputs of a k block when there are many rows; even
+  int64_t k;      ///< inputs that tiles take at a time when there are many rows; even
+  int64_t kFew;   ///< the same with few tiles: a step's weights stay in L1 from tile to tile; even
   int64_t packed; ///< numbers of a block's activations that stay in L2 while panels pass by
 };
 

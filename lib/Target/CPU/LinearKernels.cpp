@@ -5,10 +5,10 @@
 //   row tiles in blocks     activations of a block stay in L2
 //     panels in blocks      partial sums of a block stay in a scratch array
 //       inputs in blocks    as long as the packed activations have room; often all of them
-//         panel steps       as many panels as the tile takes; for many rows, halves are widened
-//                           here once
-//           row tiles       LinearTiles.cpp
-//             epilogue      sums -> bias, activation, residual, rounding -> dest, after the last
+//         panel steps       as many panels as the tile takes
+//           parts of inputs in L1 or L2 from tile to tile
+//             row tiles     LinearTiles.cpp; the first one widens halves for the others
+//               epilogue    sums -> bias, activation, residual, rounding -> dest, after the last
 //                           inputs
 //
 // Rows are divided into tiles as evenly as they go: 17 are 9 and 8, not 12 and 5, so that no row
@@ -97,33 +97,37 @@ private:
     Val tile, tileEnd, row, rowEnd;
     Val panel, panelEnd;
     Val k, kEnd, kBlock, units;
-    Val isWhole; ///< all inputs at once: sums need no place of their own
+    Val isWhole; ///< all inputs at once: panels need no sums of their own
     Val tileUnits() const { return units.in().alignUp(units, kLanes); }
   };
 
-  void emitTileBlock(Val tile, Val tileEnd, bool widen);
+  /// Units [from, from + units) of a block, which tiles take at a time.
+  struct Part {
+    Val from, units;
+    Val isAll;     ///< the whole block: a tile's sums are finished before the next one begins
+    Val next = {}; ///< where tiles begin to fetch what comes after this part; empty: they stream
+  };
+
+  void emitTileBlock(Val tile, Val tileEnd);
   void emitPack(const Block &block);
   void emitOneTile(const Block &block);
-  void emitManyTiles(const Block &block, bool widen);
+  void emitManyTiles(const Block &block);
   void emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows, int64_t panels,
-                 const Block &block, Val tile, Val tileEnd, Val panel, Val aheadAt);
+                 const Block &block, const Part &part, Val tile, Val tileEnd, Val panel);
   void emitEpilogue(const Block &block, Val row, Val rowEnd, Val panel, Val panelEnd, Val sumAt);
 
   Val rowOf(Val tile) { return tile * tiling.size + k.min(tile, tiling.larger); }
   /// The weights of the step after (panel, block.k), in the order of the loops.
   Val stepAfter(const Block &block, Val nextPanel);
 
-  int64_t maxRows() const { return machine.rowClasses.front().rows; }
-  int64_t manyTiles() const { return machine.blocking.tiles; }
-  int64_t maxBlockRows() const { return (2 * manyTiles() - 1) * maxRows(); }
-  int64_t sumStride() const { return machine.blocking.panels * kLanes + kLanes; }
-  /// Formats that are widened in registers may also be widened once for many rows.
-  bool mayWiden() const { return format == TileFormat::Bf16 || format == TileFormat::F16; }
-  /// Sixteen registers do not hold the largest tiles and weights in the making.
-  int64_t maxRowsUnwidened() const {
-    return mayWiden() && machine.vectorRegisters == 16 ? std::min<int64_t>(maxRows(), 4)
-                                                       : maxRows();
+  /// Formats that are widened to f32: by each tile in its registers, or by the first for others.
+  bool widens() const { return format == TileFormat::Bf16 || format == TileFormat::F16; }
+  /// Sixteen registers do not hold the largest tile and weights in the making.
+  int64_t maxRows() const {
+    int64_t most = machine.rowClasses.front().rows;
+    return widens() && machine.vectorRegisters == 16 ? std::min<int64_t>(most, 5) : most;
   }
+  int64_t sumStride() const { return machine.blocking.panels * kLanes + kLanes; }
 
   KernelBuilder &k;
   ModuleOp module;
@@ -145,32 +149,25 @@ static Val wholeSteps(Val from, Val to, int64_t step) { return from + (to - from
 
 void LinearEmitter::emit() {
   const LinearBlocking &blocking = machine.blocking;
-  sums = k.scratch(k.f32Type(), maxBlockRows() * sumStride());
+  sums = k.scratch(k.f32Type(), (2 * blocking.tiles - 1) * maxRows() * sumStride());
   packed = k.scratch(unitTypeOf(format, module.getContext()), blocking.packed);
-  if (mayWiden())
+  if (widens())
     widened =
         k.scratch(k.f32Type(), machine.rowClasses.front().panels.front() * blocking.k * kLanes);
   panelStride = k.alignUp(o.inputs, groupOf(format)) * kLanes;
 
-  auto blocksOf = [&](int64_t size, bool widen) {
-    tiling.tiles = k.ceilDiv(o.rowCount, size);
+  k.ifThen((o.rowCount > 0) & (o.firstPanel < o.endPanel), [&] {
+    tiling.tiles = k.ceilDiv(o.rowCount, maxRows());
     tiling.size = o.rowCount / tiling.tiles;
     tiling.larger = o.rowCount % tiling.tiles;
-    Val blocks = k.max(tiling.tiles / manyTiles(), k.index(1));
+    Val blocks = k.max(tiling.tiles / blocking.tiles, k.index(1));
     k.forLoop(0, blocks, 1, [&](Val i) {
-      emitTileBlock(i * tiling.tiles / blocks, (i + 1) * tiling.tiles / blocks, widen);
+      emitTileBlock(i * tiling.tiles / blocks, (i + 1) * tiling.tiles / blocks);
     });
-  };
-  k.ifThen((o.rowCount > 0) & (o.firstPanel < o.endPanel), [&] {
-    if (!mayWiden())
-      return blocksOf(maxRows(), false);
-    k.ifElse(
-        o.rowCount > (manyTiles() - 1) * maxRows(), [&] { blocksOf(maxRows(), true); },
-        [&] { blocksOf(maxRowsUnwidened(), false); });
   });
 }
 
-void LinearEmitter::emitTileBlock(Val tile, Val tileEnd, bool widen) {
+void LinearEmitter::emitTileBlock(Val tile, Val tileEnd) {
   const LinearBlocking &blocking = machine.blocking;
   Block block;
   block.tile = tile, block.tileEnd = tileEnd;
@@ -179,8 +176,6 @@ void LinearEmitter::emitTileBlock(Val tile, Val tileEnd, bool widen) {
   // As many inputs as have room, in blocks of nearly one size.
   int64_t chunk = kLanes * inputsPerUnit(format);
   Val most = k.index(blocking.packed) / (block.rowEnd - block.row) / kLanes * chunk;
-  if (widen)
-    most = k.min(most, k.index(blocking.k));
   Val kBlocks = k.ceilDiv(o.inputs, most);
   block.kBlock = k.alignUp(k.ceilDiv(o.inputs, kBlocks), chunk);
   block.isWhole = block.kBlock >= o.inputs;
@@ -192,10 +187,7 @@ void LinearEmitter::emitTileBlock(Val tile, Val tileEnd, bool widen) {
       block.k = kk, block.kEnd = k.min(kk + block.kBlock, o.inputs);
       block.units = k.alignUp(block.kEnd - kk, groupOf(format)) / inputsPerUnit(format);
       emitPack(block);
-      if (widen)
-        return emitManyTiles(block, true);
-      k.ifElse(
-          tileEnd - tile > 1, [&] { emitManyTiles(block, false); }, [&] { emitOneTile(block); });
+      k.ifElse(tileEnd - tile > 1, [&] { emitManyTiles(block); }, [&] { emitOneTile(block); });
     });
   });
 }
@@ -226,7 +218,7 @@ Val LinearEmitter::stepAfter(const Block &block, Val nextPanel) {
 void LinearEmitter::emitOneTile(const Block &block) {
   Val size = block.rowEnd - block.row;
   for (const RowClass &rowClass : machine.rowClasses) {
-    if (rowClass.rows > maxRowsUnwidened())
+    if (rowClass.rows > maxRows())
       continue;
     k.ifThen(size == rowClass.rows, [&] {
       Val panel = block.panel;
@@ -238,7 +230,8 @@ void LinearEmitter::emitOneTile(const Block &block) {
           t.panelStride = panelStride;
           t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
           t.ahead.follows = stepAfter(block, p + panels);
-          emitTiles(t, format, rowClass.rows, panels, block, block.tile, block.tileEnd, p, Val());
+          Part all{k.index(0), block.units, k.i1(true)};
+          emitTiles(t, format, rowClass.rows, panels, block, all, block.tile, block.tileEnd, p);
         });
         panel = panelEnd;
       }
@@ -247,66 +240,83 @@ void LinearEmitter::emitOneTile(const Block &block) {
 }
 
 /// Several tiles of one size or two neighbouring ones.
-void LinearEmitter::emitManyTiles(const Block &block, bool widen) {
-  const LinearBlocking &blocking = machine.blocking;
-  int64_t most = widen ? maxRows() : maxRowsUnwidened();
-  // The least that an even division into this many tiles gives.
-  int64_t fewest = widen ? manyTiles() : 2;
-  int64_t least = ((fewest - 1) * most + 1) / fewest;
+void LinearEmitter::emitManyTiles(const Block &block) {
+  // The least that an even division into two or more gives.
+  int64_t most = maxRows(), least = (most + 1) / 2;
   Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
   Val tiles = block.tileEnd - block.tile;
+  // Whole chunks, nearly one size.
+  const LinearBlocking &blocking = machine.blocking;
+  static constexpr int64_t kFewTiles = 3;
+  Val atATime = k.select(tiles <= kFewTiles, k.index(blocking.kFew), k.index(blocking.k));
+  Val partUnits = k.alignUp(k.ceilDiv(block.units, k.ceilDiv(block.units, atATime)), kLanes);
   Val panel = block.panel;
   for (int64_t panels : machine.rowClasses.front().panels) {
     Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
     k.forLoop(panel, panelEnd, panels, [&](Val p) {
-      TileFormat tileFormat = format;
-      TileOperands t;
-      t.weights = o.weights, t.weightAt = p * panelStride + block.k * kLanes,
-      t.panelStride = panelStride;
-      t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
-      if (widen) {
-        tileFormat = TileFormat::F32;
-        callWiden(k, module, format, panels, blocking.k * kLanes, o.weights, t.weightAt,
-                  panelStride, block.units, widened);
-        t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(blocking.k * kLanes);
-      }
-      // The next step's weights are fetched while this one's tiles pass, a part with each.
-      int64_t linesPerChunk = groupOf(format) == 1 || format == TileFormat::Dpbf16 ? 16 : 8;
-      t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
-      t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
-      Val next = stepAfter(block, p + panels);
-      auto emitPart = [&](Val tile, Val tileEnd, Val size) {
-        for (int64_t rows = least; rows <= most; ++rows)
-          k.ifThen((size == rows) & (tile < tileEnd),
-                   [&] { emitTiles(t, tileFormat, rows, panels, block, tile, tileEnd, p, next); });
-      };
-      // Once for the larger ones, once for the others.
-      k.forLoop(0, 2, 1, [&](Val part) {
-        Val isLarger = part == 0;
-        emitPart(k.select(isLarger, block.tile, larger), k.select(isLarger, larger, block.tileEnd),
-                 k.select(isLarger, tiling.size + 1, tiling.size));
+      k.forLoop(0, block.units, partUnits, [&](Val from) {
+        Part part;
+        part.from = from, part.units = k.min(partUnits, block.units - from);
+        part.isAll = partUnits >= block.units;
+        TileOperands t;
+        t.weights = o.weights, t.panelStride = panelStride;
+        t.weightAt = p * panelStride + (block.k + from * inputsPerUnit(format)) * kLanes;
+        t.rows = packed, t.sums = sums, t.units = part.units;
+        t.first = (block.k == 0) & (from == 0);
+        // The next part's weights are fetched while this one's tiles pass, a part with each.
+        int64_t linesPerChunk = unitsPerStep(format) == 1 ? kLanes : kLanes / 2;
+        t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
+        t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
+        part.next = k.select(from + part.units < block.units,
+                             t.weightAt + part.units * inputsPerUnit(format) * kLanes,
+                             stepAfter(block, p + panels));
+        auto emitSized = [&](TileFormat tileFormat, Val tile, Val tileEnd, Val size) {
+          for (int64_t rows = least; rows <= most; ++rows)
+            k.ifThen((size == rows) & (tile < tileEnd), [&] {
+              emitTiles(t, tileFormat, rows, panels, block, part, tile, tileEnd, p);
+            });
+        };
+        Val begin = block.tile;
+        if (widens()) {
+          // The first tile leaves what it widens to the others.
+          t.widened = widened, t.widenedStride = blocking.k * kLanes;
+          emitSized(format, begin, begin + 1,
+                    k.select(begin < larger, tiling.size + 1, tiling.size));
+          begin = begin + 1;
+          t.widened = Val();
+          t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(t.widenedStride);
+        }
+        // Once for the larger ones, once for the others.
+        k.forLoop(0, 2, 1, [&](Val which) {
+          Val isLarger = which == 0;
+          emitSized(widens() ? TileFormat::F32 : format,
+                    k.select(isLarger, begin, k.max(begin, larger)),
+                    k.select(isLarger, larger, block.tileEnd),
+                    k.select(isLarger, tiling.size + 1, tiling.size));
+        });
       });
     });
     panel = panelEnd;
   }
 }
 
-/// Tiles of one size against some panels. |next| is where the tiles of a step begin to fetch, or
-/// empty.
+/// Tiles of one size against some panels, over a part of the block's inputs.
 void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows,
-                              int64_t panels, const Block &block, Val tile, Val tileEnd, Val panel,
-                              Val next) {
+                              int64_t panels, const Block &block, const Part &part, Val tile,
+                              Val tileEnd, Val panel) {
   TileOperands t = shared;
   k.forLoop(tile, tileEnd, 1, [&](Val i) {
-    Val row = rowOf(i), ownSums = (row - block.row) * sumStride() + (panel - block.panel) * kLanes;
-    t.rowAt = (row - block.row) * block.tileUnits();
-    t.sumAt = k.select(block.isWhole, k.index(0), ownSums);
-    if (next) {
+    Val row = rowOf(i);
+    t.rowAt = (row - block.row) * block.tileUnits() + part.from * rows;
+    t.sumAt = k.select(part.isAll & block.isWhole, k.index(0), (row - block.row) * sumStride()) +
+              k.select(block.isWhole, k.index(0), (panel - block.panel) * kLanes);
+    if (part.next) {
       int64_t line = 64 * 8 / cast<MemRefType>(t.ahead.weights.type()).getElementTypeBitWidth();
-      t.ahead.at = next + (i - block.tile) * (block.tileUnits() / kLanes) * t.ahead.lines * line;
+      t.ahead.at =
+          part.next + (i - block.tile) * k.ceilDiv(part.units, kLanes) * t.ahead.lines * line;
     }
     callTile(k, module, tileFormat, rows, panels, sumStride(), t);
-    k.ifThen(block.kEnd >= o.inputs,
+    k.ifThen((block.kEnd >= o.inputs) & (part.from + part.units >= block.units),
              [&] { emitEpilogue(block, row, row + rows, panel, panel + panels, t.sumAt); });
   });
 }

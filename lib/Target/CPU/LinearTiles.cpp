@@ -59,10 +59,10 @@ static std::pair<Val, Val> splitPairs(KernelBuilder &k, TileFormat format, Val p
   return {narrow(words), narrow(words >> 16)};
 }
 
-/// How far ahead of itself a tile that streams fetches its weights, in units. Measured on Sapphire
-/// Rapids with bf16: mat-vec at 84 % of a plain read loop without, 97 % with 8 to 32 lines, less
-/// beyond; into L1, as L2 alone gains half of it.
-static constexpr int64_t kStreamAhead = 32;
+/// How far ahead of itself a tile that streams fetches its weights, in bytes of all its panels.
+/// Measured on Sapphire Rapids with bf16 and 8 panels: mat-vec at 84 % of a plain read loop
+/// without, 97 % with 2 to 8 KiB, less beyond; into L1, as L2 alone gains half of it.
+static constexpr int64_t kStreamBytes = 8 << 10;
 
 //===-- Tiles ---------------------------------------------------------------------------------===//
 
@@ -81,6 +81,10 @@ private:
     return sums[panel * rows + row];
   }
   bool streams() const { return !o.ahead.weights; }
+  int64_t unitsAhead() const {
+    int64_t perUnit = kLanes * 4 / unitsPerStep(format);
+    return llvm::alignTo(kStreamBytes / (panels * perUnit), kLanes);
+  }
   /// One step: |unit| counts from the start of the tile, |rowAt| is where row 0's unit of this step
   /// lies; weights |fetch| elements further on are fetched.
   void step(MutableArrayRef<Val> sums, Val unit, Val rowAt, Val fetch);
@@ -108,7 +112,7 @@ void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt, Val fetch
   };
   bool isPaired = unitsPerStep(format) == 2;
 
-  if (isPaired && rows <= 2) {
+  if (isPaired && rows <= 2 && !o.widened) {
     // Few rows, many panels: the rows' units stay, weights are widened one panel after the other.
     for (int64_t p = 0; p < panels; ++p) {
       auto [first, second] = splitPairs(k, format, load(p));
@@ -129,6 +133,11 @@ void TileEmitter::step(MutableArrayRef<Val> sums, Val unit, Val rowAt, Val fetch
     auto [first, second] = splitPairs(k, format, raw);
     weights[0].push_back(first);
     weights[1].push_back(second);
+    if (o.widened) {
+      Val at = unit * kLanes + p * o.widenedStride;
+      k.store(first, o.widened, at);
+      k.store(second, o.widened, at + kLanes);
+    }
   }
   for (size_t more = 0; more < weights.size(); ++more)
     for (int64_t r = 0; r < rows; ++r) {
@@ -159,11 +168,15 @@ void TileEmitter::emit() {
   int64_t perStep = unitsPerStep(format), perUnit = kLanes * inputsPerUnit(format);
   int64_t line =
       streams() ? 0 : 64 * 8 / cast<MemRefType>(o.ahead.weights.type()).getElementTypeBitWidth();
-  sums = k.reductionLoop(0, o.units, kLanes, sums, [&](Val chunk, ArrayRef<Val> outer) {
+  auto loop = [&](Idx lo, Idx hi, int64_t by, ArrayRef<Val> init,
+                  llvm::function_ref<SmallVector<Val>(Val, ArrayRef<Val>)> body) {
+    return o.widened ? k.forLoop(lo, hi, by, init, body) : k.reductionLoop(lo, hi, by, init, body);
+  };
+  sums = loop(0, o.units, kLanes, sums, [&](Val chunk, ArrayRef<Val> outer) {
     Val chunkAt = o.rowAt + chunk * rows, fetch;
     if (streams())
-      fetch = k.select(chunk + kStreamAhead < o.units, k.index(kStreamAhead * perUnit),
-                       o.ahead.follows - o.weightAt + (k.index(kStreamAhead) - o.units) * perUnit);
+      fetch = k.select(chunk + unitsAhead() < o.units, k.index(unitsAhead() * perUnit),
+                       o.ahead.follows - o.weightAt + (k.index(unitsAhead()) - o.units) * perUnit);
     else
       k.forLoop(0, o.ahead.lines, 1, [&](Val i) {
         Val at = o.ahead.at + (chunk / kLanes * o.ahead.lines + i) * line;
@@ -171,7 +184,7 @@ void TileEmitter::emit() {
           k.prefetch(o.ahead.weights, at + o.ahead.panelStride * p, 2);
       });
     Val end = k.min(o.units - chunk, k.index(kLanes));
-    return k.reductionLoop(0, end, perStep, outer, [&](Val part, ArrayRef<Val> carried) {
+    return loop(0, end, perStep, outer, [&](Val part, ArrayRef<Val> carried) {
       SmallVector<Val> next(carried);
       step(next, chunk + part, chunkAt + part, fetch);
       return next;
@@ -200,6 +213,9 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
                                 operands.sumAt,   operands.units,    operands.first};
   std::string name = llvm::formatv("linear_tile_{0}_{1}x{2}", stringify(format), rows, panels);
   const TileAhead &ahead = operands.ahead;
+  assert((!operands.widened || ahead.weights) && "a tile that streams has nobody to widen for");
+  if (operands.widened)
+    name += "_widening";
   if (ahead.weights) {
     types.append({ahead.weights.type(), index, index, index});
     arguments.append({ahead.weights, ahead.at, ahead.panelStride, ahead.lines});
@@ -208,6 +224,10 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
   } else {
     types.push_back(index);
     arguments.push_back(ahead.follows);
+  }
+  if (operands.widened) {
+    types.push_back(operands.widened.type());
+    arguments.push_back(operands.widened);
   }
   func::FuncOp tile =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
@@ -220,12 +240,14 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows
           o.ahead.lines = v[12];
         else
           o.ahead.follows = v[9];
+        if (operands.widened)
+          o.widened = v[13], o.widenedStride = operands.widenedStride;
         TileEmitter(inner, format, rows, panels, sumStride, o).emit();
       });
   k.call(tile, arguments);
 }
 
-//===-- Copies --------------------------------------------------------------------------------===//
+//===-- Copy --------------------------------------------------------------------------------===//
 
 void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
@@ -265,28 +287,6 @@ void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Va
         });
       });
   k.call(pack, {rows, source, sourceAt, sourceStride, tiles, inputs, dest, destAt, tileUnits});
-}
-
-void callWiden(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t panels,
-               int64_t destStride, Val weights, Val weightAt, Val panelStride, Val units,
-               Val dest) {
-  MLIRContext *context = module.getContext();
-  Type index = IndexType::get(context);
-  Type types[] = {arrayOf(weightTypeOf(format, context)), index, index, index,
-                  arrayOf(Float32Type::get(context))};
-  std::string name = llvm::formatv("linear_widen_{0}_{1}", stringify(format), panels);
-  func::FuncOp widen =
-      getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
-        for (int64_t p = 0; p < panels; ++p)
-          inner.forLoop(0, v[3], 2, [&](Val unit) {
-            Val at = unit * kLanes;
-            auto [first, second] =
-                splitPairs(inner, format, inner.loadVector(v[0], v[1] + v[2] * p + at, 2 * kLanes));
-            inner.store(first, v[4], at + p * destStride);
-            inner.store(second, v[4], at + (p * destStride + kLanes));
-          });
-      });
-  k.call(widen, {weights, weightAt, panelStride, units, dest});
 }
 
 } // namespace sluice::cpu

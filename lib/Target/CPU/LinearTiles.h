@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The pieces of a linear layer that do the work: register tiles (some rows against some panels over
-// a range of inputs, one chain of fma per sum) and the two copies that feed them. Each is a kernel
+// a range of inputs, one chain of fma per sum) and the copy that feeds them. Each is a kernel
 // of its own, shared by all linear kernels of a module, whatever their epilogue.
 //
 // Another weight format may reuse them in two ways: as a further TileFormat, which says how a step
 // of a panel becomes vectors of f32 (splitPairs in LinearTiles.cpp), or by writing a few panels as
-// f32 into a scratch array, as callWiden does, and calling F32 tiles on that.
+// f32 into a scratch array and calling F32 tiles on that.
 #ifndef SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 #define SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 
@@ -51,6 +51,11 @@ struct TileOperands {
   Val units;       ///< a multiple of unitsPerStep
   Val first;       ///< i1: sums start at zero; otherwise they go on from |sums|
   TileAhead ahead;
+  /// Pairs only, and not with a tile that streams: where the tile leaves its weights as f32 for
+  /// others, panels |widenedStride| apart from the start. Stores cost nothing beside the
+  /// multiply-adds, so this is cheaper than widening apart. May be empty.
+  Val widened;
+  int64_t widenedStride = 0;
 };
 
 /// Calls the tile of |rows| x |panels|. |sumStride| is fixed per module.
@@ -62,11 +67,6 @@ void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_
 void callPack(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
               Val tileUnits);
-
-/// |panels| panels of pairs, |units| (even) from |weightAt| on, as f32 panels at the start of
-/// |dest|, |destStride| apart.
-void callWiden(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t panels,
-               int64_t destStride, Val weights, Val weightAt, Val panelStride, Val units, Val dest);
 
 } // namespace sluice::cpu
 
