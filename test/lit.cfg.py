@@ -77,6 +77,12 @@ features |= {f"target-{name}" for name in targets()}
 # The demo's weights are 90 MB and come from a package registry; see examples/minilm.
 if os.path.exists(os.path.join(config.sluice_build_root, "cache", "minilm", "verified")):
     features.add("minilm-weights")
+# sluice-run for 64-bit Arm, and an emulator; see test/Portability/CMakeLists.txt.
+arm_tool = os.path.join(config.sluice_build_root, "aarch64", "sluice-run")
+arm_run = f"qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu max {arm_tool}"
+config.substitutions.append(("%arm_run", arm_run))
+if os.path.exists(arm_tool) and shutil.which("qemu-aarch64"):
+    features.add("aarch64-run")
 # ./dev test --long
 if lit_config.params.get("long"):
     features.add("long")

@@ -17,4 +17,11 @@
 #define GET_OP_CLASSES
 #include "dialects/Place/PlaceOps.h.inc"
 
+namespace sluice::place {
+/// Whether `op` is work that a phase divides: each such op has a number in the manifest's `ops`.
+inline bool isWork(mlir::Operation *op) {
+  return mlir::isa<ComputeOpInterface, CacheAppendOp, CachePackOp, SubmitOp, AwaitOp, CopyOp>(op);
+}
+} // namespace sluice::place
+
 #endif // SLUICE_DIALECTS_PLACE_H

@@ -49,3 +49,7 @@ LogicalResult AddOp::verify() {
       return emitOpError() << "expects f32 only, but found " << type << "  [R2]";
   return success();
 }
+
+sluice::OperationCount ActivationOp::countOperations() {
+  return {(getGated() ? 2 : 1) * countOutputs(*this).perRow};
+}

@@ -50,6 +50,9 @@ def Sluice_ActivationOp : Sluice_ComputeOp<"activation"> {
   let assemblyFormat = [{
     custom<Word>($function) $rows (`gated` $gated^)? (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 

@@ -125,3 +125,14 @@ LogicalResult AttentionOp::verify() {
     return failure();
   return verifyRounded(*this, "R4");
 }
+
+sluice::OperationCount AttentionOp::countOperations() {
+  int64_t heads = cast<ShapedType>(getQuery().getType()).getDimSize(1);
+  int64_t key = cast<ShapedType>(getQuery().getType()).getDimSize(2);
+  int64_t value = outputType(*this).getDimSize(2);
+  // A score: its chain, the scale, and what is done to it. Its weight: maximum, difference, exp,
+  // sum. Its share of the result. Each result is divided once.
+  int64_t score =
+      2 * key + 1 + (getSoftcap() ? 3 : 0) + (getSlopes() ? 2 : 0) + (getBias() ? 1 : 0);
+  return {heads * value, heads * (score + 4 + 2 * value)};
+}

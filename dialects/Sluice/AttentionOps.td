@@ -85,6 +85,7 @@ def Sluice_AttentionOp : Sluice_ComputeOp<"attention", [AttrSizedOperandSegments
     (`bias` $bias^)? (`sinks` $sinks^)? (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
+    OperationCount countOperations();
     /// One, or two with `lse`.
     unsigned getOutputCount() {
       unsigned outputs = isBufferForm() ? getInto().size() : getOperation()->getNumResults();

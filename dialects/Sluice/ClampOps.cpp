@@ -98,3 +98,7 @@ struct DropRepeatedClamp : OpRewritePattern<ClampOp> {
 void ClampOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<DropRepeatedClamp>(context);
 }
+
+sluice::OperationCount ClampOp::countOperations() {
+  return {2 * countOutputs(*this).perRow}; // minimum and maximum
+}

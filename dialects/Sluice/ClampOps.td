@@ -40,6 +40,9 @@ def Sluice_ClampOp : Sluice_ComputeOp<"clamp"> {
   let assemblyFormat = [{
     $rows `width` $width `nan` custom<Word>($nan) (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
   let hasCanonicalizer = 1;

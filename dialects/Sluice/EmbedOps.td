@@ -37,6 +37,9 @@ def Sluice_EmbedOp : Sluice_ComputeOp<"embed"> {
   let assemblyFormat = [{
     $table `[` $ids `]` (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 

@@ -35,3 +35,9 @@ LogicalResult LinearOp::verify() {
                          << getElementTypeOrSelf(getResidual()) << "  [R3]";
   return success();
 }
+
+sluice::OperationCount LinearOp::countOperations() {
+  auto weight = cast<ShapedType>(getWeight().getType());
+  int64_t epilogues = (getBias() ? 1 : 0) + (getResidual() ? 1 : 0) + (getActivation() ? 1 : 0);
+  return {2 * weight.getNumElements() + epilogues * weight.getDimSize(0)};
+}

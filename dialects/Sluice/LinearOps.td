@@ -48,6 +48,9 @@ def Sluice_LinearOp : Sluice_ComputeOp<"linear", [AttrSizedOperandSegments]> {
     $rows `,` $weight (`bias` $bias^)? (`activation` custom<OptionalWord>($activation)^)? (`residual` $residual^)?
     (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 

@@ -36,3 +36,10 @@ LogicalResult NormOp::verify() {
                          << "  [R5]";
   return verifyRounded(*this, "R5");
 }
+
+sluice::OperationCount NormOp::countOperations() {
+  // A square sum is two for each number, a mean one more and its subtraction another.
+  int64_t each =
+      3 + (getKind() == NormKind::Layer ? 2 : 0) + (getWeight() ? 1 : 0) + (getBias() ? 1 : 0);
+  return {each * elementsOfRow(getRows())};
+}

@@ -49,6 +49,9 @@ def Sluice_NormOp : Sluice_ComputeOp<"norm", [AttrSizedOperandSegments]> {
     custom<Word>($kind) $rows (`weight` $weight^)? (`bias` $bias^)? (`into` $into^)? attr-dict
     `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 

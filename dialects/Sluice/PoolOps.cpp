@@ -20,3 +20,7 @@ LogicalResult PoolOp::verify() {
                          << "  [R2]";
   return success();
 }
+
+sluice::OperationCount PoolOp::countOperations() {
+  return {getKind() == PoolKind::Mean ? elementsOfRow(getRows()) : 0};
+}

@@ -39,6 +39,9 @@ def Sluice_PoolOp : Sluice_ComputeOp<"pool"> {
   let assemblyFormat = [{
     custom<Word>($kind) $rows `batch` $batch (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 

@@ -39,3 +39,9 @@ LogicalResult RopeOp::verify() {
                          << "  [R4]";
   return success();
 }
+
+sluice::OperationCount RopeOp::countOperations() {
+  auto rows = cast<ShapedType>(getRows().getType());
+  // Four products and two sums for each pair; sine and cosine once for all heads.
+  return {3 * rows.getDimSize(1) * getRotatedDims() + getRotatedDims()};
+}

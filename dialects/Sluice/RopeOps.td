@@ -49,6 +49,7 @@ def Sluice_RopeOp : Sluice_ComputeOp<"rope"> {
     custom<Word>($pairing) $rows `at` $positions (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
+    OperationCount countOperations();
     /// Channels that rotate.
     int64_t getRotatedDims();
   }];

@@ -51,3 +51,10 @@ LogicalResult SampleDrawOp::verify() {
                          << state.getElementType() << "  [R2]";
   return success();
 }
+
+sluice::OperationCount SampleArgmaxOp::countOperations() { return {elementsOfRow(getLogits())}; }
+
+sluice::OperationCount SampleDrawOp::countOperations() {
+  // Division by the temperature, maximum, difference, exp, sum, and the sum again up to the draw.
+  return {6 * elementsOfRow(getLogits())};
+}

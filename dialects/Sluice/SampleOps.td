@@ -32,6 +32,9 @@ def Sluice_SampleArgmaxOp : Sluice_ComputeOp<"sample.argmax"> {
   let arguments = (ins Sluice_FloatRows:$logits, Variadic<AnyStridedMemRef>:$into);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = "$logits (`into` $into^)? attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = [{
+    OperationCount countOperations();
+  }];
   let hasVerifier = 1;
 }
 
@@ -73,6 +76,7 @@ def Sluice_SampleDrawOp : Sluice_ComputeOp<"sample.draw"> {
     $logits `temperature` $temperature `rng` $rng (`into` $into^)? attr-dict `:` functional-type(operands, results)
   }];
   let extraClassDeclaration = [{
+    OperationCount countOperations();
     /// Tokens and random states.
     unsigned getOutputCount() { return 2; }
   }];

@@ -19,6 +19,14 @@
 #include "dialects/Sluice/SluiceEnums.h.inc"
 
 namespace sluice {
+/// Arithmetic of a compute op.
+struct OperationCount {
+  int64_t perRow = 0;  ///< for each row of its first operand with rows
+  int64_t perPair = 0; ///< attention: for each pair of a row and a key that it sees, all heads
+};
+/// One operation for each number of the outputs.
+OperationCount countOutputs(mlir::Operation *op);
+
 /// (R0): the op is wholly in tensor form or wholly in buffer form (see ComputeOpInterface).
 llvm::LogicalResult verifyForm(mlir::Operation *op);
 /// Effects of a compute op: none in tensor form; in buffer form it reads its memrefs and writes its
@@ -57,6 +65,8 @@ namespace sluice {
 /// The type of output `index` of a compute op: its result's in tensor form, its destination's in
 /// buffer form.
 mlir::ShapedType outputType(mlir::Operation *op, unsigned index = 0);
+/// Numbers in one row of `rows`: the product of all dimensions but the first.
+int64_t elementsOfRow(mlir::Value rows);
 /// `rule`: the op's output is f32, or rounded to bf16 or f16.
 llvm::LogicalResult verifyRounded(mlir::Operation *op, llvm::StringRef rule);
 /// The param that `weight` (a value of `sluice.param.use`) reads; null when it is something else.

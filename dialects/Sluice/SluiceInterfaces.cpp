@@ -95,3 +95,21 @@ LogicalResult sluice::verifyRounded(Operation *op, StringRef rule) {
   return op->emitOpError() << "expects a result of f32, bf16 or f16, but found " << element << "  ["
                            << rule << "]";
 }
+
+/// Numbers in one row of `type`.
+static int64_t rowElements(ShapedType type) {
+  int64_t elements = 1;
+  for (int64_t size : type.getShape().drop_front(type.getRank() > 0))
+    elements *= size;
+  return elements;
+}
+
+int64_t sluice::elementsOfRow(Value rows) { return rowElements(cast<ShapedType>(rows.getType())); }
+
+sluice::OperationCount sluice::countOutputs(Operation *op) {
+  auto compute = cast<ComputeOpInterface>(op);
+  OperationCount count;
+  for (unsigned i = 0; i < compute.getOutputCount(); ++i)
+    count.perRow += rowElements(outputType(op, i));
+  return count;
+}

@@ -27,6 +27,12 @@ def Sluice_ComputeOpInterface : OpInterface<"ComputeOpInterface"> {
       "unsigned", "getOutputCount", (ins), [{}], [{ return 1; }]>,
     InterfaceMethod<[{Whether the op is in buffer form.}],
       "bool", "isBufferForm", (ins), [{}], [{ return !$_op.getInto().empty(); }]>,
+    InterfaceMethod<[{
+        What the op computes, whatever the kernel: additions, multiplications, comparisons and divisions count one each, a
+        fused multiply-add two, a function such as exp or tanh one. One for each number of the output unless the family
+        says otherwise.
+      }],
+      "::sluice::OperationCount", "countOperations", (ins), [{}], [{ return ::sluice::countOutputs($_op); }]>,
   ];
   let verify = [{ return ::sluice::verifyForm($_op); }];
 }

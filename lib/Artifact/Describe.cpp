@@ -9,6 +9,7 @@
 // writes manifest.json. Leaves alone: a module that has the attribute.
 //===----------------------------------------------------------------------===//
 #include "dialects/Place/Place.h"
+#include "lib/Artifact/DescribeOps.h"
 #include "lib/Artifact/WeightLayout.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "sluice/Artifact/Passes.h"
@@ -77,6 +78,7 @@ public:
     all.set("functions", builder.getArrayAttr(functions));
     all.set("weights", builder.getArrayAttr(weights));
     all.set("kv", builder.getArrayAttr(kvs));
+    all.set("ops", describeOps(module));
     return all.getDictionary(module.getContext());
   }
 

@@ -4,6 +4,7 @@
 // same every time.
 
 #include "lib/Artifact/Manifest.h"
+#include "lib/Artifact/DescribeOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Verifier.h"
 #include "sluice-rt/kernel_abi.h"
@@ -14,7 +15,8 @@ namespace json = llvm::json;
 
 namespace sluice::artifact {
 namespace {
-constexpr int64_t kManifestVersion = 1;
+/// Readers that know only the first refuse the other, which has variants.
+constexpr int64_t kManifestVersion = 1, kVariantsVersion = 2;
 
 json::Value toJson(Attribute attribute) {
   if (auto dictionary = dyn_cast<DictionaryAttr>(attribute)) {
@@ -86,10 +88,10 @@ bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
                   LayoutAttr::get(builder.getContext(), *layoutKind));
   return true;
 }
-} // namespace
-
-std::string manifestText(const WriteRequest &request) {
-  ModuleOp module = request.module;
+/// The manifest of an artefact that has this variant alone.
+json::Object manifestOf(const WriteRequest &request, size_t number) {
+  const Variant &variant = request.variants[number];
+  ModuleOp module = variant.module;
   auto described = module->getAttrOfType<DictionaryAttr>("sluice.manifest");
   json::Object root;
   root["sluice"] = kManifestVersion;
@@ -97,15 +99,26 @@ std::string manifestText(const WriteRequest &request) {
   root["compiler"] = "sluice " SLUICE_VERSION;
   root["name"] = toJson(get(module, "sluice.name"));
   root["kind"] = toJson(get(module, "sluice.kind"));
-  root["library"] = "lib/model.so";
+  root["library"] = libraryName(request, number);
+  if (sharesWeightsWith(request, number) != 0)
+    root["weight_file"] = weightFileName(request, number);
   for (StringRef part : {"functions", "weights", "kv"})
     root[part] = toJson(described.get(part));
+  if (auto ops = described.getAs<ArrayAttr>("ops")) {
+    json::Array list;
+    for (auto op : ops.getAsRange<DictionaryAttr>()) {
+      json::Value value = toJson(op);
+      (*value.getAsObject())["reason"] = whyChosen(op, *variant.machine);
+      list.push_back(std::move(value));
+    }
+    root["ops"] = std::move(list);
+  }
 
   json::Object target;
   target["kind"] = "cpu";
-  target["triple"] = request.machine->triple;
-  target["cpu"] = request.machine->cpu;
-  target["features"] = json::Array(request.machine->required);
+  target["triple"] = variant.machine->triple;
+  target["cpu"] = variant.machine->cpu;
+  target["features"] = json::Array(variant.machine->required);
   target["dot"] = toJson(described.get("dot"));
   root["target"] = std::move(target);
 
@@ -114,11 +127,70 @@ std::string manifestText(const WriteRequest &request) {
     limits = *toJson(attribute).getAsObject();
   if (request.maxSeq)
     limits["max_seq"] = *request.maxSeq;
+  if (request.maxRows)
+    limits["max_rows"] = *request.maxRows;
+  if (request.maxBatch)
+    limits["max_seqs"] = *request.maxBatch;
   root["limits"] = std::move(limits);
   for (auto [attribute, key] : {std::pair("sluice.embed", "embed"), std::pair("sluice.eos", "eos"),
                                 std::pair("sluice.locations", "locations")})
     if (Attribute value = get(module, attribute))
       root[key] = toJson(value);
+  return root;
+}
+} // namespace
+
+std::string libraryName(const WriteRequest &request, size_t variant) {
+  return request.variants.size() == 1
+             ? "lib/model.so"
+             : "lib/model-" + request.variants[variant].machine->cpu + ".so";
+}
+
+std::string weightFileName(const WriteRequest &request, size_t variant) {
+  size_t owner = sharesWeightsWith(request, variant);
+  return owner == 0 ? "weights.safetensors"
+                    : "weights-" + request.variants[owner].machine->cpu + ".safetensors";
+}
+
+size_t sharesWeightsWith(const WriteRequest &request, size_t variant) {
+  auto weights = [&](size_t number) {
+    return request.variants[number]
+        .module->getAttrOfType<DictionaryAttr>("sluice.manifest")
+        .get("weights");
+  };
+  size_t first = 0;
+  while (weights(first) != weights(variant))
+    ++first;
+  return first;
+}
+
+std::string manifestText(const WriteRequest &request) {
+  json::Object root = manifestOf(request, 0);
+  if (request.variants.size() > 1) {
+    // What is the same for all stands once.
+    std::vector<json::Object> variants;
+    for (size_t i = 0; i < request.variants.size(); ++i)
+      variants.push_back(manifestOf(request, i));
+    std::vector<std::string> common;
+    for (const auto &[key, value] : root)
+      if (llvm::all_of(variants, [&, key = StringRef(key)](const json::Object &variant) {
+            const json::Value *other = variant.get(key);
+            return other && *other == *root.get(key);
+          }))
+        common.push_back(key.str());
+    json::Array list;
+    for (json::Object &variant : variants) {
+      for (StringRef key : common)
+        variant.erase(key);
+      list.push_back(std::move(variant));
+    }
+    json::Object shared;
+    for (StringRef key : common)
+      shared[key] = *root.get(key);
+    shared["sluice"] = kVariantsVersion;
+    shared["variants"] = std::move(list);
+    root = std::move(shared);
+  }
   return llvm::formatv("{0:2}\n", json::Value(std::move(root)));
 }
 

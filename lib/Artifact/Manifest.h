@@ -10,6 +10,13 @@
 
 namespace sluice::artifact {
 
+/// The path of a variant's library in the artefact, and of its weights.
+std::string libraryName(const WriteRequest &request, size_t variant);
+std::string weightFileName(const WriteRequest &request, size_t variant);
+
+/// The first variant whose weights lie as those of `variant` do: they share a file.
+size_t sharesWeightsWith(const WriteRequest &request, size_t variant);
+
 /// The text of manifest.json.
 std::string manifestText(const WriteRequest &request);
 

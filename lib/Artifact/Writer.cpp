@@ -29,18 +29,20 @@ private:
 /// Reported already.
 Error reported(int exitCode) { return make_error<WriteError>(exitCode, ""); }
 
-Error writeLibrary(const WriteRequest &request, OutputDirectory &directory, WriteStats &stats) {
+Error writeLibraries(const WriteRequest &request, OutputDirectory &directory, WriteStats &stats) {
   Stopwatch watch;
-  Expected<std::string> path = directory.member("lib/model.so");
-  if (!path)
-    return path.takeError();
-  if (mlir::failed(cpu::linkLibrary(request.module, request.object, *path)))
-    return reported(3);
+  for (auto [i, variant] : enumerate(request.variants)) {
+    Expected<std::string> path = directory.member(libraryName(request, i));
+    if (!path)
+      return path.takeError();
+    if (mlir::failed(cpu::linkLibrary(variant.module, variant.object, *path)))
+      return reported(3);
+  }
   stats.linkSeconds = watch.seconds();
   return Error::success();
 }
 
-Error writeWeights(const WriteRequest &request, ModuleOp params, OutputDirectory &directory,
+Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
                    model::ProblemLog &log, WriteStats &stats) {
   Stopwatch watch;
   SmallVector<ParamOp> list(params.getOps<ParamOp>());
@@ -50,14 +52,14 @@ Error writeWeights(const WriteRequest &request, ModuleOp params, OutputDirectory
   // Generated weights travel as a seed.
   if (list.empty() || store->seed())
     return Error::success();
-  Expected<std::string> path = directory.member("weights.safetensors");
+  Expected<std::string> path = directory.member(name);
   if (!path)
     return path.takeError();
   Expected<int64_t> bytes = writeWeightFile(*path, list, *store, log);
   if (!bytes)
     return bytes.takeError();
-  stats.packedBytes = *bytes;
-  stats.packSeconds = watch.seconds();
+  stats.packedBytes += *bytes;
+  stats.packSeconds += watch.seconds();
   return Error::success();
 }
 
@@ -79,16 +81,22 @@ Error writeText(OutputDirectory &directory, StringRef name, StringRef text) {
 } // namespace
 
 Error writeArtefact(const WriteRequest &request, model::ProblemLog &log, WriteStats &stats) {
-  OwningOpRef<ModuleOp> params = rebuildParams(request.module);
-  if (!params)
-    return reported(3);
+  std::vector<OwningOpRef<ModuleOp>> params;
+  for (const Variant &variant : request.variants) {
+    params.push_back(rebuildParams(variant.module));
+    if (!params.back())
+      return reported(3);
+  }
   Expected<OutputDirectory> directory = OutputDirectory::create(request.output);
   if (!directory)
     return directory.takeError();
-  if (Error error = writeLibrary(request, *directory, stats))
+  if (Error error = writeLibraries(request, *directory, stats))
     return error;
-  if (Error error = writeWeights(request, *params, *directory, log, stats))
-    return error;
+  for (size_t i = 0; i < params.size(); ++i)
+    if (sharesWeightsWith(request, i) == i)
+      if (Error error =
+              writeWeights(weightFileName(request, i), *params[i], *directory, log, stats))
+        return error;
   if (Error error = writeText(*directory, "manifest.json", manifestText(request)))
     return error;
   return directory->commit();

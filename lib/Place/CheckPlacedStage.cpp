@@ -41,8 +41,7 @@ LogicalResult checkForm(Operation *op) {
     if (isa<RankedTensorType, PagesType, FutureType>(result.getType()))
       return op->emitOpError() << "expects no tensors but weights at the placed stage, but gives a "
                                << result.getType();
-  if (isa<ComputeOpInterface, CacheAppendOp, CachePackOp, SubmitOp, place::AwaitOp, CopyOp>(op) &&
-      !isa<PhaseOp>(op->getParentOp()))
+  if (isWork(op) && !isa<PhaseOp>(op->getParentOp()))
     return op->emitOpError("expects to stand in a place.phase, which says who does it");
   return success();
 }

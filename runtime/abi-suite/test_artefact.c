@@ -58,8 +58,8 @@ static void metadata_only_needs_no_machine(void) {
 }
 
 static void versions_and_targets_are_checked(void) {
-  CHECK_FAILS(load_edited("\"sluice\": 1", "\"sluice\": 2"), SLUICE_STATUS_TOO_NEW,
-              "manifest version 2");
+  CHECK_FAILS(load_edited("\"sluice\": 1", "\"sluice\": 3"), SLUICE_STATUS_TOO_NEW,
+              "manifest version 3");
   CHECK_FAILS(load_edited("\"abi\": 1", "\"abi\": 7"), SLUICE_STATUS_TOO_NEW, "kernel ABI 7");
   CHECK_FAILS(load_edited("\"kind\": \"cpu\"", "\"kind\": \"cuda\""), SLUICE_STATUS_WRONG_TARGET,
               "\"cuda\"");

@@ -13,6 +13,11 @@
 sluice_status_t sluice_library_check_target(const sluice_manifest_t *m) {
   const char *arch = sluice_machine_arch();
   size_t length = strlen(arch);
+  if (!m->fits && m->info.variant_count > 1)
+    return sluice_fail(SLUICE_STATUS_WRONG_TARGET,
+                       "%s: this machine (%s) can run none of the artefact's %d variants: %s: "
+                       "compile with a --cpu that it has",
+                       m->file, arch, m->info.variant_count, m->why);
   if (strncmp(m->info.triple, arch, length) != 0 || m->info.triple[length] != '-')
     return sluice_fail(SLUICE_STATUS_WRONG_TARGET,
                        "%s: the artefact was built for %s, this machine is %s", m->file,

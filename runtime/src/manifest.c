@@ -106,10 +106,11 @@ static sluice_status_t read_strings(sluice_manifest_t *m, const sluice_json_t *l
   return SLUICE_STATUS_OK;
 }
 
-static sluice_status_t read_target(sluice_manifest_t *m, const sluice_json_t *root) {
+static sluice_status_t read_target(sluice_manifest_t *m) {
   const sluice_json_t *target, *features;
   const char *kind;
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "target", SLUICE_JSON_OBJECT, &target));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "target"), "the manifest", "target",
+                          SLUICE_JSON_OBJECT, &target));
   SLUICE_TRY(sluice_field_string(m, target, "target", "kind", &kind));
   SLUICE_TRY(sluice_field_string(m, target, "target", "triple", &m->info.triple));
   SLUICE_TRY(sluice_field_string(m, target, "target", "cpu", &m->info.cpu));
@@ -119,15 +120,18 @@ static sluice_status_t read_target(sluice_manifest_t *m, const sluice_json_t *ro
     return sluice_json_fail(&m->doc, target, SLUICE_STATUS_WRONG_TARGET,
                             "the artefact is for the target \"%.40s\", this runtime runs \"cpu\"",
                             kind);
+  if (!m->variant)
+    m->variants[0] = m->info.cpu;
   return read_strings(m, features, "target.features", &m->features, &m->info.feature_count);
 }
 
-static sluice_status_t read_limits(sluice_manifest_t *m, const sluice_json_t *root) {
+static sluice_status_t read_limits(sluice_manifest_t *m) {
   sluice_limits_t *limits = &m->info.limits;
   const int64_t none = -1;
   const sluice_json_t *node;
   *limits = (sluice_limits_t){-1, -1, -1, -1, -1};
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "limits", SLUICE_JSON_OBJECT, &node));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "limits"), "the manifest", "limits",
+                          SLUICE_JSON_OBJECT, &node));
   SLUICE_TRY(sluice_field_integer(m, node, "limits", "vocab", 1, id_limit, &none, &limits->vocab));
   SLUICE_TRY(sluice_field_integer(m, node, "limits", "max_positions", 1, id_limit, &none,
                                   &limits->max_positions));
@@ -135,9 +139,14 @@ static sluice_status_t read_limits(sluice_manifest_t *m, const sluice_json_t *ro
                                   &limits->token_types));
   SLUICE_TRY(
       sluice_field_integer(m, node, "limits", "max_seq", 1, id_limit, &none, &limits->max_seq));
-  if (sluice_json_member(&m->doc, root, "embed")) {
+  SLUICE_TRY(
+      sluice_field_integer(m, node, "limits", "max_rows", 1, 1 << 24, &none, &m->info.max_rows));
+  SLUICE_TRY(
+      sluice_field_integer(m, node, "limits", "max_seqs", 1, 1 << 24, &none, &m->info.max_seqs));
+  if (sluice_json_member(&m->doc, sluice_manifest_holder(m, "embed"), "embed")) {
     const sluice_json_t *embed;
-    SLUICE_TRY(sluice_field(m, root, "the manifest", "embed", SLUICE_JSON_OBJECT, &embed));
+    SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "embed"), "the manifest", "embed",
+                            SLUICE_JSON_OBJECT, &embed));
     SLUICE_TRY(sluice_field_integer(m, embed, "embed", "max_seq_length", 1, id_limit, &none,
                                     &limits->embed_max_seq));
   }
@@ -151,11 +160,12 @@ static sluice_status_t read_limits(sluice_manifest_t *m, const sluice_json_t *ro
   return SLUICE_STATUS_OK;
 }
 
-static sluice_status_t read_kv(sluice_manifest_t *m, const sluice_json_t *root) {
-  const sluice_json_t *list = sluice_json_member(&m->doc, root, "kv");
+static sluice_status_t read_kv(sluice_manifest_t *m) {
+  const sluice_json_t *list = sluice_json_member(&m->doc, sluice_manifest_holder(m, "kv"), "kv");
   if (!list)
     return SLUICE_STATUS_OK;
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "kv", SLUICE_JSON_ARRAY, &list));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "kv"), "the manifest", "kv",
+                          SLUICE_JSON_ARRAY, &list));
   SLUICE_TRY(sluice_allocate(&m->allocator, list->count, sizeof *m->kv, &m->kv));
   m->info.kv = m->kv;
   m->info.kv_count = (int32_t)list->count;
@@ -201,11 +211,12 @@ static sluice_status_t read_kv(sluice_manifest_t *m, const sluice_json_t *root) 
   return SLUICE_STATUS_OK;
 }
 
-static sluice_status_t read_eos(sluice_manifest_t *m, const sluice_json_t *root) {
-  const sluice_json_t *list = sluice_json_member(&m->doc, root, "eos");
+static sluice_status_t read_eos(sluice_manifest_t *m) {
+  const sluice_json_t *list = sluice_json_member(&m->doc, sluice_manifest_holder(m, "eos"), "eos");
   if (!list)
     return SLUICE_STATUS_OK;
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "eos", SLUICE_JSON_ARRAY, &list));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "eos"), "the manifest", "eos",
+                          SLUICE_JSON_ARRAY, &list));
   SLUICE_TRY(sluice_allocate(&m->allocator, list->count, sizeof *m->eos, &m->eos));
   m->info.eos = m->eos;
   for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
@@ -219,11 +230,13 @@ static sluice_status_t read_eos(sluice_manifest_t *m, const sluice_json_t *root)
   return SLUICE_STATUS_OK;
 }
 
-static sluice_status_t read_locations(sluice_manifest_t *m, const sluice_json_t *root) {
-  const sluice_json_t *list = sluice_json_member(&m->doc, root, "locations");
+static sluice_status_t read_locations(sluice_manifest_t *m) {
+  const sluice_json_t *list =
+      sluice_json_member(&m->doc, sluice_manifest_holder(m, "locations"), "locations");
   if (!list)
     return SLUICE_STATUS_OK;
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "locations", SLUICE_JSON_ARRAY, &list));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "locations"), "the manifest", "locations",
+                          SLUICE_JSON_ARRAY, &list));
   return read_strings(m, list, "locations", &m->locations, &m->location_count);
 }
 
@@ -240,15 +253,19 @@ static bool stays_inside(const char *path) {
   }
 }
 
-static sluice_status_t read_root(sluice_manifest_t *m) {
+static sluice_status_t read_root(sluice_manifest_t *m, int32_t variant) {
   const sluice_json_t *root = m->doc.nodes, *node;
   if (root->type != SLUICE_JSON_OBJECT)
     return sluice_json_fail(&m->doc, root, SLUICE_STATUS_BAD_ARTEFACT,
                             "the manifest is %s, expected an object", sluice_json_type_name(root));
   SLUICE_TRY(read_versions(m, root));
-  SLUICE_TRY(sluice_field_string(m, root, "the manifest", "name", &m->info.name));
-  SLUICE_TRY(sluice_field_string(m, root, "the manifest", "compiler", &m->info.compiler));
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "kind", SLUICE_JSON_STRING, &node));
+  SLUICE_TRY(sluice_manifest_choose(m, variant));
+  SLUICE_TRY(sluice_field_string(m, sluice_manifest_holder(m, "name"), "the manifest", "name",
+                                 &m->info.name));
+  SLUICE_TRY(sluice_field_string(m, sluice_manifest_holder(m, "compiler"), "the manifest",
+                                 "compiler", &m->info.compiler));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "kind"), "the manifest", "kind",
+                          SLUICE_JSON_STRING, &node));
   static const char *const kinds[] = {"decoder", "encoder", "op"};
   int kind = 0;
   while (kind < 3 && strcmp(kinds[kind], node->text) != 0)
@@ -257,33 +274,48 @@ static sluice_status_t read_root(sluice_manifest_t *m) {
     return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
                             "kind is \"%.40s\", expected decoder, encoder or op", node->text);
   m->info.kind = (sluice_kind_t)kind;
-  SLUICE_TRY(read_target(m, root));
+  SLUICE_TRY(read_target(m));
   m->info.features = m->features;
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "library", SLUICE_JSON_STRING, &node));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "library"), "the manifest", "library",
+                          SLUICE_JSON_STRING, &node));
   m->library = node->text;
   if (!stays_inside(m->library))
     return sluice_json_fail(
         &m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
         "library is \"%.200s\", expected a relative path that stays inside the artefact",
         m->library);
-  SLUICE_TRY(read_limits(m, root));
-  SLUICE_TRY(read_kv(m, root));
+  m->weight_file = "weights.safetensors";
+  const sluice_json_t *holder = sluice_manifest_holder(m, "weight_file");
+  if (sluice_json_member(&m->doc, holder, "weight_file")) {
+    SLUICE_TRY(sluice_field(m, holder, "the manifest", "weight_file", SLUICE_JSON_STRING, &node));
+    m->weight_file = node->text;
+    if (!stays_inside(m->weight_file))
+      return sluice_json_fail(
+          &m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+          "weight_file is \"%.200s\", expected a relative path that stays inside the artefact",
+          m->weight_file);
+  }
+  SLUICE_TRY(read_limits(m));
+  SLUICE_TRY(read_kv(m));
   if (m->info.kind == SLUICE_KIND_DECODER && m->info.kv_count == 0)
     return sluice_json_fail(&m->doc, root, SLUICE_STATUS_BAD_ARTEFACT,
                             "a decoder needs at least one entry in kv");
   if (m->info.kv_count > 0 && m->info.limits.max_seq < 0)
     return sluice_json_fail(&m->doc, root, SLUICE_STATUS_BAD_ARTEFACT,
                             "a model with kv needs limits.max_seq");
-  SLUICE_TRY(read_eos(m, root));
-  SLUICE_TRY(read_locations(m, root));
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "weights", SLUICE_JSON_ARRAY, &node));
+  SLUICE_TRY(read_eos(m));
+  SLUICE_TRY(read_locations(m));
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "weights"), "the manifest", "weights",
+                          SLUICE_JSON_ARRAY, &node));
   SLUICE_TRY(sluice_manifest_read_weights(m, node));
-  SLUICE_TRY(sluice_field(m, root, "the manifest", "functions", SLUICE_JSON_ARRAY, &node));
-  return sluice_manifest_read_functions(m, node);
+  SLUICE_TRY(sluice_field(m, sluice_manifest_holder(m, "functions"), "the manifest", "functions",
+                          SLUICE_JSON_ARRAY, &node));
+  SLUICE_TRY(sluice_manifest_read_functions(m, node));
+  return sluice_manifest_read_ops(m, sluice_manifest_holder(m, "ops"));
 }
 
 sluice_status_t sluice_manifest_read(const sluice_allocator_t *allocator, const char *path,
-                                     sluice_manifest_t *m) {
+                                     int32_t variant, sluice_manifest_t *m) {
   static const char member[] = "/manifest.json";
   m->allocator = *allocator;
   m->file_size = strlen(path) + sizeof member;
@@ -299,7 +331,7 @@ sluice_status_t sluice_manifest_read(const sluice_allocator_t *allocator, const 
     status = sluice_json_parse(allocator, m->file, (const char *)m->text.data,
                                (size_t)m->text.bytes, &m->doc);
   if (status == SLUICE_STATUS_OK)
-    status = read_root(m);
+    status = read_root(m, variant);
   if (status != SLUICE_STATUS_OK)
     sluice_manifest_free(m);
   return status;
@@ -310,18 +342,23 @@ void sluice_manifest_free(sluice_manifest_t *m) {
   const sluice_json_t *root = m->doc.nodes, *node;
   if (root) {
     // Arrays were sized by the lists they were read from.
-    if (m->kv && (node = sluice_json_member(&m->doc, root, "kv")))
+    if (m->kv && (node = sluice_json_member(&m->doc, sluice_manifest_holder(m, "kv"), "kv")))
       sluice_free(a, m->kv, node->count, sizeof *m->kv);
-    if (m->eos && (node = sluice_json_member(&m->doc, root, "eos")))
+    if (m->eos && (node = sluice_json_member(&m->doc, sluice_manifest_holder(m, "eos"), "eos")))
       sluice_free(a, m->eos, node->count, sizeof *m->eos);
     if (m->features)
-      sluice_free(
-          a, m->features,
-          sluice_json_member(&m->doc, sluice_json_member(&m->doc, root, "target"), "features")
-              ->count,
-          sizeof *m->features);
-    if (m->locations && (node = sluice_json_member(&m->doc, root, "locations")))
+      sluice_free(a, m->features,
+                  sluice_json_member(
+                      &m->doc,
+                      sluice_json_member(&m->doc, sluice_manifest_holder(m, "target"), "target"),
+                      "features")
+                      ->count,
+                  sizeof *m->features);
+    if (m->locations &&
+        (node = sluice_json_member(&m->doc, sluice_manifest_holder(m, "locations"), "locations")))
       sluice_free(a, m->locations, node->count, sizeof *m->locations);
+    sluice_free(a, m->variants, (size_t)m->info.variant_count, sizeof *m->variants);
+    sluice_free(a, m->ops, (size_t)m->info.op_count, sizeof *m->ops);
     sluice_free(a, m->functions, (size_t)m->info.function_count, sizeof *m->functions);
     sluice_free(a, m->args, (size_t)m->arg_total, sizeof *m->args);
     sluice_free(a, m->weights, (size_t)m->info.weight_count, sizeof *m->weights);

@@ -43,7 +43,12 @@ typedef struct sluice_manifest {
   sluice_file_t text;
   sluice_json_doc_t doc; /* owns all strings */
   sluice_model_info_t info;
-  const char *library; /* relative path */
+  const char *library;          /* relative path */
+  const char *weight_file;      /* relative path */
+  const sluice_json_t *variant; /* members that stand instead of the root's; NULL: none */
+  bool fits;                    /* this machine can run the variant, as far as variants say */
+  char why[512];                /* why it can run none of them */
+  const char **variants;
   sluice_function_info_t *functions;
   sluice_arg_info_t *args;
   int32_t arg_total;
@@ -51,6 +56,7 @@ typedef struct sluice_manifest {
   sluice_weight_info_t *weight_infos;
   sluice_source_t *sources;
   int32_t source_total;
+  sluice_op_info_t *ops;
   sluice_kv_info_t *kv;
   int32_t *eos;
   const char **features;
@@ -58,15 +64,22 @@ typedef struct sluice_manifest {
   int32_t location_count;
 } sluice_manifest_t;
 
-/* Reads and checks the manifest of the artefact directory |path|. |out_manifest| must be zero; on
- * failure it is freed. */
+/* Reads and checks the manifest of the artefact directory |path|, with the members of |variant|
+ * (counted from 1; 0: the first that this machine can run, else the first). |out_manifest| must be
+ * zero; on failure it is freed. */
 sluice_status_t sluice_manifest_read(const sluice_allocator_t *allocator, const char *path,
-                                     sluice_manifest_t *out_manifest);
+                                     int32_t variant, sluice_manifest_t *out_manifest);
 void sluice_manifest_free(sluice_manifest_t *manifest);
+
+/* Chooses among the manifest's variants, where it has some; sets |m|'s variant and variants. */
+sluice_status_t sluice_manifest_choose(sluice_manifest_t *m, int32_t variant);
+/* The object, a variant or the root, in which the member |key| of the manifest stands. */
+const sluice_json_t *sluice_manifest_holder(const sluice_manifest_t *m, const char *key);
 
 /* The parts of sluice_manifest_read that stand in files of their own. */
 sluice_status_t sluice_manifest_read_weights(sluice_manifest_t *m, const sluice_json_t *list);
 sluice_status_t sluice_manifest_read_functions(sluice_manifest_t *m, const sluice_json_t *list);
+sluice_status_t sluice_manifest_read_ops(sluice_manifest_t *m, const sluice_json_t *root);
 
 /* Reading members, each with a located message that names |where| ("functions[2].args[0]"). */
 sluice_status_t sluice_field(const sluice_manifest_t *m, const sluice_json_t *object,

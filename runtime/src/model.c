@@ -57,7 +57,7 @@ static sluice_status_t map_weights(sluice_model_t *model) {
     stored += !m->weights[i].info.generated;
   if (stored == 0)
     return SLUICE_STATUS_OK;
-  SLUICE_TRY(join(model, "weights.safetensors", &path, &size));
+  SLUICE_TRY(join(model, m->weight_file, &path, &size));
   sluice_status_t status = sluice_tensors_open(&model->allocator, path, &model->tensors);
   sluice_free(&model->allocator, path, size, 1);
   if (status == SLUICE_STATUS_NOT_FOUND)
@@ -116,7 +116,7 @@ static sluice_status_t load(sluice_model_t *model, const char *path,
   model->path_size = strlen(path) + 1;
   SLUICE_TRY(sluice_allocate(&model->allocator, model->path_size, 1, &model->path));
   memcpy(model->path, path, model->path_size);
-  SLUICE_TRY(sluice_manifest_read(&model->allocator, path, &model->manifest));
+  SLUICE_TRY(sluice_manifest_read(&model->allocator, path, options->variant, &model->manifest));
   model->manifest.info.path = model->path;
   model->metadata_only = options->metadata_only;
   if (options->metadata_only)
@@ -127,6 +127,9 @@ static sluice_status_t load(sluice_model_t *model, const char *path,
   SLUICE_TRY(sluice_allocate(&model->allocator, weights, sizeof *model->weights, &model->weights));
   // Cheap checks first; code is opened when the rest was found good, because opening it runs it.
   SLUICE_TRY(sluice_library_check_target(m));
+  if (m->info.variant_count > 1)
+    remark(model, "takes variant %d of %d, for %s", m->info.variant + 1, m->info.variant_count,
+           m->info.cpu);
   SLUICE_TRY(map_weights(model));
   SLUICE_TRY(open_code(model));
   SLUICE_TRY(generate_weights(model, options->threads));

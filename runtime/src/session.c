@@ -21,8 +21,24 @@ static sluice_status_t choose_sizes(sluice_session_t *s, const sluice_session_op
       return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
                          "%s is %lld, expected 0 (the default) to %lld", counts[i].name,
                          (long long)counts[i].value, (long long)counts[i].most);
-  s->max_seqs = o->max_seqs ? o->max_seqs : 8;
-  s->max_rows = o->max_rows ? o->max_rows : s->max_seqs > 512 ? s->max_seqs : 512;
+  // What the artefact was compiled for bounds a session, and is what one gets that does not ask.
+  const sluice_model_info_t *info = &s->model->manifest.info;
+  const struct {
+    const char *name, *option;
+    int64_t value, most;
+  } compiled[] = {{"max_rows", "--max-rows", o->max_rows, info->max_rows},
+                  {"max_seqs", "--max-batch", o->max_seqs, info->max_seqs}};
+  for (size_t i = 0; i < sizeof compiled / sizeof compiled[0]; ++i)
+    if (compiled[i].most >= 0 && compiled[i].value > compiled[i].most)
+      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                         "%s is %lld, but the model was compiled with %s=%lld", compiled[i].name,
+                         (long long)compiled[i].value, compiled[i].option,
+                         (long long)compiled[i].most);
+  s->max_seqs = o->max_seqs ? o->max_seqs : info->max_seqs > 0 ? (int32_t)info->max_seqs : 8;
+  s->max_rows = o->max_rows          ? o->max_rows
+                : info->max_rows > 0 ? (int32_t)info->max_rows
+                : s->max_seqs > 512  ? s->max_seqs
+                                     : 512;
   s->max_rows = (s->max_rows + 15) / 16 * 16;
   s->live_seqs = o->live_seqs ? o->live_seqs : 2 * s->max_seqs;
   s->poison = o->poison;
@@ -210,6 +226,11 @@ void sluice_session_release(sluice_session_t *s) {
   sluice_free(a, s->dims, (size_t)s->most_args, sizeof *s->dims);
   sluice_free(a, s->gather_tokens, (size_t)s->most_gathers, sizeof *s->gather_tokens);
   sluice_free(a, s, 1, sizeof *s);
+}
+
+void sluice_session_trace(sluice_session_t *s, const sluice_tracer_t *tracer) {
+  if (s)
+    s->call.tracer = tracer;
 }
 
 void sluice_session_stats(const sluice_session_t *s, sluice_stats_t *out_stats) {

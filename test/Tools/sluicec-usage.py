@@ -30,7 +30,19 @@
 # RUN: %python %s 3 "'--quantize' is not built yet" -- m --quantize=int8 -o x.sluice
 # RUN: %python %s 3 "'--target' for cuda is not built yet" -- m --target=cuda -o x.sluice
 # RUN: %python %s 3 "'--kv' of int8 is not built yet" -- m --kv=int8 -o x.sluice
-# RUN: %python %s 3 "'--report' is not built yet" -- m --report -o x.sluice
+
+# Reports, ceilings and lists of processors.
+# RUN: %python %s 1 "--explain and --check make none" -- m --report --check -o x.sluice
+# RUN: %python %s 1 "which is not made here" -- m --report --to=placed -o -
+# RUN: %python %s 1 "'--cpu' names 'native' twice" -- m --cpu=native,native -o x.sluice
+# RUN: %python %s 1 "'--cpu' expects names of processors with commas between" -- m --cpu=x86-64-v3,,x86-64-v4 -o x.sluice
+# RUN: %python %s 1 "--emit and --stages-to are about one processor" -- m --cpu=x86-64-v3,x86-64-v4 --emit=asm -o -
+# RUN: %python %s 1 "--to=placed writes one module" -- m --cpu=x86-64-v3,x86-64-v4 --to=placed -o -
+# RUN: %python %s 1 "cpu 'x86-64-v2' has no avx2" -- m --cpu=x86-64-v3,x86-64-v2 -o x.sluice
+# RUN: %python %s 1 "'--max-rows' expects at most 16777216" -- m --max-rows=99999999 -o x.sluice
+# RUN: %python %s 2 "cannot read 'nowhere.json'" -- m --explain --ceilings=nowhere.json
+# RUN: echo '{"threads": 2}' > %t.ceilings
+# RUN: %python %s 2 "found no read_bytes_per_s and fma_ops_per_s above 0; expected what `sluice-run ceilings --format=json` writes" -- m --explain --ceilings=%t.ceilings
 
 import subprocess
 import sys

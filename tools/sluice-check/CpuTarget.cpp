@@ -109,6 +109,11 @@ public:
     return kind == "redzone" || kind == "input";
   }
 
+  bool compileFor(StringRef name) override {
+    cpu = name.str();
+    return true;
+  }
+
 private:
   LogicalResult packWeights(ModuleOp module, uint64_t seed);
   LogicalResult load(StringRef object);
@@ -117,8 +122,23 @@ private:
   DictionaryAttr manifest;
   void *library = nullptr;
   std::vector<GuardedMemory> weights;
-  std::string broken;
+  std::string broken, cpu = "native";
 };
+
+/// A feature that code for `machine` needs and this machine lacks; empty: none.
+std::string lackingFeature(const CPUMachine &machine) {
+  llvm::Expected<CPUMachine> host = describeCPU("native");
+  if (!host) {
+    llvm::consumeError(host.takeError());
+    return "everything";
+  }
+  if (host->triple != machine.triple)
+    return machine.triple;
+  for (const std::string &feature : machine.required)
+    if (!llvm::is_contained(host->required, feature))
+      return feature;
+  return "";
+}
 
 /// A copy, to change the dictionary's owner by.
 SmallVector<NamedAttribute> attributesOf(DictionaryAttr dictionary) {
@@ -162,14 +182,19 @@ void exportFunctions(ModuleOp module) {
 
 int CpuTarget::prepare(ModuleOp module, uint64_t weightSeed) {
   constexpr int kCannotCompile = 3, kRunFailed = 4;
-  llvm::Expected<CPUMachine> machine = describeCPU("native");
+  llvm::Expected<CPUMachine> machine = describeCPU(cpu);
   if (!machine) {
     llvm::errs() << "sluice-check: " << llvm::toString(machine.takeError()) << "\n";
     return kCannotCompile;
   }
+  if (std::string feature = lackingFeature(*machine); !feature.empty()) {
+    llvm::errs() << "sluice-check: cannot run code for " << machine->cpu
+                 << ": this machine is without " << feature << "\n";
+    return kCannotCompile;
+  }
   compiled = module.clone();
   exportFunctions(*compiled);
-  if (failed(runStages(*compiled, Stage::Model, Stage::Target, {"native"})))
+  if (failed(runStages(*compiled, Stage::Model, Stage::Target, {cpu})))
     return kCannotCompile;
   manifest = (*compiled)->getAttrOfType<DictionaryAttr>("sluice.manifest");
   FailureOr<std::string> object = cpu::emitCode(*compiled, *machine, cpu::CodeForm::Object);

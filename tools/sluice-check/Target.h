@@ -33,6 +33,9 @@ public:
   /// "redzone" writes one byte past the end of the first result, "input" one into the first
   /// argument. False: the target cannot do that.
   virtual bool sabotage(llvm::StringRef kind) { return false; }
+  /// Code for the processor |cpu| instead of this one, which must be able to run it. False: the
+  /// target has no processors.
+  virtual bool compileFor(llvm::StringRef cpu) { return false; }
   virtual llvm::FailureOr<Outcome> run(const Case &input, unsigned variant) = 0;
 };
 

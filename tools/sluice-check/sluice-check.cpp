@@ -25,6 +25,10 @@ using namespace sluice::reference;
 namespace cl = llvm::cl;
 
 static cl::opt<std::string> file(cl::Positional, cl::desc("FILE.mlir"));
+static cl::opt<std::string>
+    cpuName("cpu",
+            cl::desc("the processor to compile for, one that this machine can play (native)"),
+            cl::init("native"));
 static cl::opt<std::string> targetName("target", cl::desc("reference, cpu"), cl::init("reference"));
 static cl::opt<std::string> against("against",
                                     cl::desc("reference, or pinned: check.expect of the file"));
@@ -330,6 +334,8 @@ private:
 
   std::string replayCommand(const Case &input) const {
     std::string text = "sluice-check " + file.getValue() + " --target=" + targetName.getValue();
+    if (cpuName.getNumOccurrences())
+      text += " --cpu=" + cpuName.getValue();
     if (oracle)
       text += " --against=reference";
     text += caseOptions(input);
@@ -403,6 +409,10 @@ int main(int argc, char **argv) {
     (*module)->setAttr("sluice.random_seed", Builder(&context).getI64IntegerAttr(seed));
 
   std::unique_ptr<Target> target = makeTarget(targetName);
+  if (cpuName.getNumOccurrences() && !target->compileFor(cpuName)) {
+    llvm::errs() << "sluice-check: --cpu goes with --target=cpu, not with '" << targetName << "'\n";
+    return kUsage;
+  }
   if (!breakMemory.empty() && !target->sabotage(breakMemory))
     return usage("expects --break=redzone or --break=input, and a target with memory of its own");
   std::unique_ptr<Target> oracle = comparison == "reference" ? makeReferenceTarget() : nullptr;

@@ -431,7 +431,7 @@ int command_bench(const sluice_model_t *model, const options_t *o) {
   TRY(choose(&b, &f));
   bool steps = b.info->kind == SLUICE_KIND_DECODER && strcmp(f->name, "step") == 0;
   bool encodes = b.info->kind == SLUICE_KIND_ENCODER;
-  int64_t rows = o->prompt * o->batch, most = o->max_rows ? o->max_rows : 512;
+  int64_t rows = o->prompt * o->batch, most = o->max_rows ? o->max_rows : usual_rows(model);
   if (steps && o->prompt + o->generate > b.info->limits.max_seq)
     return report_error(
         EXIT_BAD_INPUT,
@@ -456,13 +456,13 @@ int command_bench(const sluice_model_t *model, const options_t *o) {
   b.max_rows = stats.max_rows;
   b.roof = roof_create(b.threads);
   if (!b.roof)
-    return report_error(EXIT_RUN_TIME, "%s", sluice_last_error());
+    return report_error(EXIT_RUN_TIME, "no memory for a buffer that is larger than caches");
   int code = steps     ? bench_decoder(&b, f->name, f->args[f->arg_count - 1].row_elements)
              : encodes ? bench_encoder(&b, f)
                        : bench_function(&b, f);
   if (code == EXIT_OK)
     print_report(&b);
   roof_release(b.roof);
-  sluice_session_release(b.session);
+  release_session(b.session);
   return code;
 }

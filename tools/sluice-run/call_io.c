@@ -198,7 +198,7 @@ static int bind_and_call(const tensors_run_t *run, binding_t *b) {
     code = report_status(sluice_session_call(session, run->function->name, b->parts, b->part_count,
                                              b->args, run->function->arg_count));
   }
-  sluice_session_release(session);
+  release_session(session);
   return code;
 }
 

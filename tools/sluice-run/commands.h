@@ -10,6 +10,7 @@
 int command_generate(const sluice_model_t *model, const options_t *options);
 int command_inputs(const sluice_model_t *model, const options_t *options);
 int command_bench(const sluice_model_t *model, const options_t *options);
+int command_ceilings(const options_t *options);
 int command_inspect(const sluice_model_t *model, const options_t *options);
 
 #endif

@@ -162,7 +162,7 @@ int command_generate(const sluice_model_t *model, const options_t *o) {
         EXIT_BAD_INPUT,
         "%lld tokens of prompt and %lld new ones, the model's limit is max_positions = %lld",
         (long long)prompt.count, (long long)o->max_new, (long long)info->limits.max_positions);
-  int64_t rows = o->max_rows ? o->max_rows : 512;
+  int64_t rows = o->max_rows ? o->max_rows : usual_rows(model);
   rows = prompt.count < rows ? prompt.count : rows;
   sluice_session_options_t options = {.threads = (int32_t)o->threads,
                                       .spin = o->spin,
@@ -184,6 +184,6 @@ int command_generate(const sluice_model_t *model, const options_t *o) {
   free(logits);
   free(prompt.data);
   free(result.tokens.data);
-  sluice_session_release(session);
+  release_session(session);
   return code;
 }

@@ -5,16 +5,99 @@
 #include "commands.h"
 #include "report.h"
 #include "tensors.h"
+#include "trace.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static const options_t *command_line;
+
+void sessions_follow(const options_t *options) { command_line = options; }
+
+/* "0,2,4-5" as numbers. Returns an exit code. */
+static int read_cpus(const char *text, int32_t *out, int32_t capacity, int32_t *out_count) {
+  *out_count = 0;
+  for (const char *at = text;;) {
+    char *end;
+    long first = strtol(at, &end, 10), last = first;
+    bool good = end != at && first >= 0 && first < capacity;
+    if (good && *end == '-') {
+      at = end + 1;
+      last = strtol(at, &end, 10);
+      good = end != at && last >= first && last < capacity;
+    }
+    if (!good || (*end && *end != ','))
+      return report_error(EXIT_USAGE,
+                          "--pin is \"%s\", expected cores, or numbers of processors such as "
+                          "0,2,4-5",
+                          text);
+    for (long cpu = first; cpu <= last; ++cpu) {
+      if (*out_count == capacity)
+        return report_error(EXIT_USAGE, "--pin names more than %d processors", capacity);
+      out[(*out_count)++] = (int32_t)cpu;
+    }
+    if (!*end)
+      return EXIT_OK;
+    at = end + 1;
+  }
+}
+
+/* --pin and --numa. */
+static int place_session(sluice_session_t *session) {
+  enum { MOST = 1024 };
+  int32_t cpus[MOST], count = 0;
+  sluice_stats_t stats;
+  if (!command_line || (!command_line->pin && !command_line->numa))
+    return EXIT_OK;
+  sluice_session_stats(session, &stats);
+  sluice_placement_t placement = {.size = sizeof placement,
+                                  .numa = (sluice_numa_t)command_line->numa};
+  if (command_line->pin) {
+    if (strcmp(command_line->pin, "cores") == 0) {
+      count = sluice_allowed_cpus(cpus, MOST);
+      if (count < stats.threads)
+        return report_error(EXIT_USAGE,
+                            "--pin=cores: %d workers, but this process may use %d processors: give "
+                            "--threads=%d",
+                            stats.threads, count, count < 1 ? 1 : count);
+      count = stats.threads;
+    } else {
+      TRY(read_cpus(command_line->pin, cpus, MOST, &count));
+    }
+    placement.cpus = cpus;
+    placement.cpu_count = count;
+  }
+  sluice_status_t status = sluice_session_place(session, &placement);
+  if (status == SLUICE_STATUS_INVALID_ARGUMENT)
+    return report_error(EXIT_USAGE, "--pin: %s", sluice_last_error());
+  return report_status(status);
+}
 
 int make_session(const sluice_model_t *model, const sluice_session_options_t *options,
                  sluice_session_t **out_session) {
   sluice_status_t status = sluice_session_create(model, options, out_session);
   if (status == SLUICE_STATUS_INVALID_ARGUMENT)
     return report_error(EXIT_USAGE, "%s", sluice_last_error());
-  return status == SLUICE_STATUS_OK ? EXIT_OK : report_status(status);
+  if (status != SLUICE_STATUS_OK)
+    return report_status(status);
+  int code = place_session(*out_session);
+  if (code != EXIT_OK) {
+    sluice_session_release(*out_session);
+    return code;
+  }
+  trace_attach(*out_session);
+  return EXIT_OK;
+}
+
+void release_session(sluice_session_t *session) {
+  trace_detach(session);
+  sluice_session_release(session);
+}
+
+int64_t usual_rows(const sluice_model_t *model) {
+  int64_t most = sluice_model_info(model)->max_rows;
+  return most > 0 ? most : 512;
 }
 
 bool tensor_is_integer(const sluice_tensor_t *t) {

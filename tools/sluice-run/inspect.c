@@ -54,7 +54,14 @@ static void print_json(const sluice_model_info_t *info) {
     fputs(i ? ", " : "", stdout);
     report_json_string(info->features[i]);
   }
-  fputs("]},\n \"limits\": {", stdout);
+  printf("]},\n \"variant\": %d, \"variants\": [", info->variant + 1);
+  for (int32_t i = 0; i < info->variant_count; ++i) {
+    fputs(i ? ", " : "", stdout);
+    report_json_string(info->variants[i]);
+  }
+  fputs("],\n \"limits\": {", stdout);
+  print_limit("max_rows", info->max_rows, &first);
+  print_limit("max_seqs", info->max_seqs, &first);
   print_limit("vocab", info->limits.vocab, &first);
   print_limit("max_positions", info->limits.max_positions, &first);
   print_limit("max_seq", info->limits.max_seq, &first);
@@ -140,7 +147,14 @@ static void print_text(const sluice_model_info_t *info) {
   printf("target: %s, %s, dot %s, needs", info->triple, info->cpu, info->dot);
   for (int32_t i = 0; i < info->feature_count; ++i)
     printf(" %s", info->features[i]);
-  fputs(info->feature_count ? "\nlimits:" : " nothing special\nlimits:", stdout);
+  fputs(info->feature_count ? "\n" : " nothing special\n", stdout);
+  if (info->variant_count > 1) {
+    fputs("variants:", stdout);
+    for (int32_t i = 0; i < info->variant_count; ++i)
+      printf(" %s%s%s", info->variants[i], i == info->variant ? " (taken here)" : "",
+             i + 1 < info->variant_count ? "," : "\n");
+  }
+  fputs("limits:", stdout);
   const struct {
     const char *name;
     int64_t value;
@@ -148,7 +162,9 @@ static void print_text(const sluice_model_info_t *info) {
                 {"max_positions", info->limits.max_positions},
                 {"max_seq", info->limits.max_seq},
                 {"token_types", info->limits.token_types},
-                {"embed.max_seq_length", info->limits.embed_max_seq}};
+                {"embed.max_seq_length", info->limits.embed_max_seq},
+                {"max_rows", info->max_rows},
+                {"max_seqs", info->max_seqs}};
   for (size_t i = 0; i < sizeof limits / sizeof limits[0]; ++i)
     if (limits[i].value >= 0)
       printf(" %s %lld", limits[i].name, (long long)limits[i].value);

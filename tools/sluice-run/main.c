@@ -6,6 +6,8 @@
 #include "commands.h"
 #include "faults.h"
 #include "report.h"
+#include "tensors.h"
+#include "trace.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,13 +35,20 @@ int main(int argc, char **argv) {
   int code = options_parse(argc, argv, &options, &done);
   if (done)
     return code;
+  if (options.command == COMMAND_CEILINGS)
+    return report_finish(command_ceilings(&options));
   sluice_model_options_t model_options = {.log = {NULL, write_log},
                                           .threads = (int32_t)options.threads,
+                                          .variant = (uint8_t)options.variant,
                                           .metadata_only = options.command == COMMAND_INSPECT};
   sluice_model_t *model = NULL;
   TRY_STATUS(sluice_model_load(options.artefact, &model_options, &model));
   faults_name_weights(model);
-  switch (options.command) {
+  sessions_follow(&options);
+  code = trace_begin(model, &options);
+  switch (code == EXIT_OK ? options.command : COMMAND_CEILINGS) {
+  case COMMAND_CEILINGS:
+    break;
   case COMMAND_RUN:
     code = options.tokens ? command_generate(model, &options) : command_inputs(model, &options);
     break;
@@ -50,6 +59,8 @@ int main(int argc, char **argv) {
     code = command_inspect(model, &options);
     break;
   }
+  if (code == EXIT_OK)
+    code = trace_finish();
   code = report_finish(code);
   sluice_model_release(model);
   return code;

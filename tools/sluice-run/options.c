@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum type { FLAG, TEXT, INTEGER, REAL, CHOICE, NOT_BUILT } type_t;
+typedef enum type { FLAG, TEXT, MAYBE_TEXT, INTEGER, REAL, CHOICE, NOT_BUILT } type_t;
 
 typedef struct option {
   const char *name; /* without "--" */
@@ -25,7 +25,12 @@ typedef struct option {
 } option_t;
 
 #define AT(member) offsetof(options_t, member)
-enum { RUN = COMMAND_RUN, BENCH = COMMAND_BENCH, INSPECT = COMMAND_INSPECT };
+enum {
+  RUN = COMMAND_RUN,
+  BENCH = COMMAND_BENCH,
+  INSPECT = COMMAND_INSPECT,
+  CEILINGS = COMMAND_CEILINGS
+};
 
 static const option_t table[] = {
     {"tokens", TEXT, RUN, AT(tokens), 0, 0, NULL, "=1,2,3|@FILE   ids to continue"},
@@ -61,13 +66,24 @@ static const option_t table[] = {
     {"batch", INTEGER, BENCH, AT(batch), 1, 1 << 16, NULL, "=N             sequences at once (1)"},
     {"repetitions", INTEGER, BENCH, AT(repetitions), 1, 1 << 20, NULL,
      "=N       of everything (3)"},
-    {"threads", INTEGER, RUN | BENCH, AT(threads), 1, 100000, NULL,
+    {"threads", INTEGER, RUN | BENCH | CEILINGS, AT(threads), 1, 100000, NULL,
      "=N           workers (one per core)"},
     {"spin", CHOICE, RUN | BENCH, AT(spin), 0, 0, "auto|always|never",
      "=auto|always|never  what waiting workers do (auto)"},
+    {"pin", TEXT, RUN | BENCH, AT(pin), 0, 0, NULL,
+     "=cores|0,2,4-5   a processor for each worker: those that may be used, or these"},
+    {"numa", CHOICE, RUN | BENCH, AT(numa), 0, 0, "none|local|interleave",
+     "=none|local|interleave  where weights and scratch lie on machines with several memories"},
     {"max-rows", INTEGER, RUN | BENCH, AT(max_rows), 1, 1 << 24, NULL,
      "=N          rows of one step, at most (512)"},
-    {"format", CHOICE, RUN | BENCH | INSPECT, AT(json), 0, 0, "text|json",
+    {"variant", INTEGER, RUN | BENCH | INSPECT, AT(variant), 1, 64, NULL,
+     "=N           of an artefact for several processors (the first that fits)"},
+    {"report", MAYBE_TEXT, RUN | BENCH, AT(report), 0, 0, NULL,
+     "[=DIR]        each op's bytes, operations, floor and time, as text, JSON and a page\n"
+     "                       (into MODEL.sluice/report)"},
+    {"trace", MAYBE_TEXT, RUN | BENCH, AT(trace), 0, 0, NULL,
+     "[=FILE]        a timeline for chrome://tracing (trace.json, in the report's folder if any)"},
+    {"format", CHOICE, RUN | BENCH | INSPECT | CEILINGS, AT(json), 0, 0, "text|json",
      "=text|json    of the results (text)"},
 };
 enum { OPTIONS = sizeof table / sizeof table[0] };
@@ -85,7 +101,9 @@ static const struct {
      "embeddings\n"
      "      any other function: its arguments by name, optional sequence_lengths, position_ids\n"
      "  sluice-run bench MODEL.sluice ...                          time it\n"
-     "  sluice-run inspect MODEL.sluice                            what is in it\n\n"
+     "  sluice-run inspect MODEL.sluice                            what is in it\n"
+     "  sluice-run ceilings                                        what this machine does at "
+     "most\n\n"
      "Example: sluice-run tiny.sluice --tokens=1,306,4658 --max-new=8 --format=json\n"},
     {COMMAND_BENCH, "Times a compiled model beside the machine's read bandwidth; Google-Benchmark "
                     "JSON on request.\n\n"
@@ -95,6 +113,11 @@ static const struct {
     {COMMAND_INSPECT, "Shows an artefact's manifest, memory map and kernels; runs nothing.\n\n"
                       "  sluice-run inspect MODEL.sluice [--format=json]\n\n"
                       "Example: sluice-run inspect tiny.sluice\n"},
+    {COMMAND_CEILINGS, "Measures what this machine does at most: bytes read and operations of each "
+                       "kind a second.\n\n"
+                       "  sluice-run ceilings [--threads=N] [--format=json]\n\n"
+                       "Example: sluice-run ceilings --format=json > here.json && sluicec "
+                       "MODEL --explain --ceilings=here.json\n"},
 };
 
 static void print_help(command_t command) {
@@ -155,6 +178,7 @@ static int store(const option_t *option, const char *value, options_t *out) {
     *(bool *)place = true;
     return EXIT_OK;
   case TEXT:
+  case MAYBE_TEXT:
     *(const char **)place = value;
     return EXIT_OK;
   case INTEGER: {
@@ -183,6 +207,8 @@ static int store(const option_t *option, const char *value, options_t *out) {
         continue;
       if (option->place == AT(spin))
         out->spin = (sluice_spin_t)number;
+      else if (option->place == AT(numa))
+        out->numa = number;
       else
         *(bool *)place = number != 0;
       return EXIT_OK;
@@ -212,6 +238,8 @@ static int take_option(int argc, char **argv, int *at, options_t *out) {
                           "--%s does not belong to this command; --help lists what does", name);
     if (option->type == FLAG && value)
       return report_error(EXIT_USAGE, "--%s takes no value, found \"%s\"", name, value + 1);
+    if (option->type == MAYBE_TEXT)
+      return store(option, value ? value + 1 : "", out);
     if (option->type != FLAG && !value && ++*at >= argc)
       return report_error(EXIT_USAGE, "--%s needs a value", name);
     return store(option, value ? value + 1 : argv[*at], out);
@@ -221,6 +249,10 @@ static int take_option(int argc, char **argv, int *at, options_t *out) {
 
 /* What must and must not stand together. */
 static int check_together(const options_t *o) {
+  if (o->command == COMMAND_CEILINGS)
+    return o->artefact
+               ? report_error(EXIT_USAGE, "ceilings takes no model, found \"%s\"", o->artefact)
+               : EXIT_OK;
   if (!o->artefact)
     return report_error(EXIT_USAGE, "which model? expected a MODEL.sluice; --help shows how");
   if (o->command != COMMAND_RUN)
@@ -246,6 +278,8 @@ int options_parse(int argc, char **argv, options_t *out, bool *out_done) {
     out->command = COMMAND_BENCH, ++at;
   else if (at < argc && strcmp(argv[at], "inspect") == 0)
     out->command = COMMAND_INSPECT, ++at;
+  else if (at < argc && strcmp(argv[at], "ceilings") == 0)
+    out->command = COMMAND_CEILINGS, ++at;
   bool only_names = false;
   for (; at < argc; ++at) {
     const char *word = argv[at];

@@ -7,7 +7,12 @@
 
 #include "sluice-rt/runtime.h"
 
-typedef enum command { COMMAND_RUN = 1, COMMAND_BENCH = 2, COMMAND_INSPECT = 4 } command_t;
+typedef enum command {
+  COMMAND_RUN = 1,
+  COMMAND_BENCH = 2,
+  COMMAND_INSPECT = 4,
+  COMMAND_CEILINGS = 8,
+} command_t;
 
 typedef struct options {
   command_t command;
@@ -16,7 +21,12 @@ typedef struct options {
   bool json;
   int64_t threads; /* 0: one per core */
   sluice_spin_t spin;
-  int64_t max_rows; /* rows of one step, at most; 0: chosen */
+  int64_t max_rows;   /* rows of one step, at most; 0: chosen */
+  int64_t variant;    /* of the artefact, counted from 1; 0: the first that fits */
+  const char *pin;    /* "cores" or a list of processors; NULL: not pinned */
+  int64_t numa;       /* sluice_numa_t */
+  const char *trace;  /* file of the timeline; "": the usual one; NULL: none */
+  const char *report; /* folder of the report; "": in the artefact; NULL: none */
   /* run */
   const char *tokens;
   const char *inputs, *outputs;

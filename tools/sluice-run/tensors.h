@@ -21,6 +21,12 @@ typedef struct tensors_run {
 /* Makes a session; options that it refuses came from the command line. Returns an exit code. */
 int make_session(const sluice_model_t *model, const sluice_session_options_t *options,
                  sluice_session_t **out_session);
+/* What the command line says of all sessions (--pin, --numa); |options| must stay. */
+void sessions_follow(const options_t *options);
+/* Frees a session of make_session; NULL is fine. */
+void release_session(sluice_session_t *session);
+/* Rows of one step where the command line does not say: what |model| was compiled for, or 512. */
+int64_t usual_rows(const sluice_model_t *model);
 
 /* Whether |tensor| holds integers that tensor_integer can read (I8 to I64, U8, BOOL). */
 bool tensor_is_integer(const sluice_tensor_t *tensor);

@@ -230,7 +230,7 @@ static sizes_t choose_sizes(const tensors_run_t *run, const rows_t *rows, int64_
     int64_t count = rows->start[b + 1] - rows->start[b];
     longest = count > longest ? count : longest;
   }
-  int64_t n = run->options->max_rows ? run->options->max_rows : 512;
+  int64_t n = run->options->max_rows ? run->options->max_rows : usual_rows(run->model);
   n = n > most && !run->options->max_rows ? most : n;
   n = n < 16 ? 16 : n;
   n = n > total ? total : n;
@@ -266,7 +266,7 @@ static int run_rows(const tensors_run_t *run, const rows_t *rows, const sluice_a
     code = paged ? run_decoder(run, session, sizes, rows, width, buffer, out.data)
                  : run_encoder(run, session, sizes, rows, per_sequence, width, buffer, out.data);
   free(buffer);
-  sluice_session_release(session);
+  release_session(session);
   return code;
 }
 

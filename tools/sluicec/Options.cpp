@@ -103,9 +103,29 @@ Error readEmit(Options &options, StringRef value) {
       options.emit);
 }
 
-Error ignorePositive(Options &, StringRef value) {
-  int64_t checked;
-  return positive(value, checked);
+Error readCPUs(Options &options, StringRef value) {
+  SmallVector<StringRef> names;
+  value.split(names, ',');
+  options.cpus.clear();
+  for (StringRef name : names) {
+    if (name.empty())
+      return usage("expects names of processors with commas between, but found '" + value + "'");
+    if (is_contained(options.cpus, name))
+      return usage("names '" + name + "' twice");
+    options.cpus.push_back(name.str());
+  }
+  return Error::success();
+}
+
+/// A count that a session can have at most.
+Error readCount(StringRef value, std::optional<int64_t> &out) {
+  int64_t count = 0;
+  if (Error error = positive(value, count))
+    return error;
+  if (count > 1 << 24)
+    return usage("expects at most 16777216, but found '" + value + "'");
+  out = count;
+  return Error::success();
 }
 
 ArrayRef<Option> table() {
@@ -114,8 +134,10 @@ ArrayRef<Option> table() {
        "what to write: a directory OUT.sluice, or a file with --to and --emit ('-': stdout)",
        [](Options &o, StringRef v) -> Error { return o.output = v, Error::success(); }},
       {"--target", Takes::Value, "cpu|cuda|pnm", "what to compile for", readTarget},
-      {"--cpu", Takes::Value, "NAME", "native, x86-64-v3, x86-64-v4 or a name that LLVM knows",
-       [](Options &o, StringRef v) -> Error { return o.cpu = v, Error::success(); }},
+      {"--cpu", Takes::Value, "NAME,...",
+       "native, x86-64-v3, x86-64-v4 or a name that LLVM knows; with several names the artefact "
+       "holds code for each, and the loader takes the best that fits",
+       readCPUs},
       {"--gpu", Takes::Value, "sm_90a", "the GPU of --target=cuda", notBuilt},
       {"--pnm", Takes::Value, "MACHINE", "the machine of --target=pnm", notBuilt},
       {"--quantize", Takes::Value, "int8|int4", "store weights in fewer bits", notBuilt},
@@ -141,9 +163,11 @@ ArrayRef<Option> table() {
          return Error::success();
        }},
       {"--max-rows", Takes::Value, "N",
-       "accepted for scripts: a session says how many rows a step has", ignorePositive},
+       "rows of one step, at most; sessions have 512 when not given",
+       [](Options &o, StringRef v) -> Error { return readCount(v, o.maxRows); }},
       {"--max-batch", Takes::Value, "N",
-       "accepted for scripts: a session says how many sequences a step has", ignorePositive},
+       "sequences of one step, at most; sessions have 8 when not given",
+       [](Options &o, StringRef v) -> Error { return readCount(v, o.maxBatch); }},
       {"--max-seq", Takes::Value, "N",
        "the longest sequence; as many tokens as the model has positions when not given",
        [](Options &o, StringRef v) -> Error {
@@ -171,12 +195,23 @@ ArrayRef<Option> table() {
        "only check that the model compiles, up to the target stage; writes nothing",
        [](Options &o, StringRef) -> Error { return o.check = true, Error::success(); }},
       {"--explain", Takes::OptionalValue, "text|json",
-       "say on stdout what a step will do: bytes, operations, schedules",
+       "say on stdout what a step will do: bytes, operations, floors, schedules and why, memory",
        [](Options &o, StringRef v) -> Error {
          return oneOf<Format>(v.empty() ? "text" : v,
                               {{"text", Format::Text}, {"json", Format::Json}}, o.explain);
        }},
-      {"--report", Takes::OptionalValue, "DIR", "write a report about the artefact", notBuilt},
+      {"--report", Takes::OptionalValue, "DIR",
+       "write that, times of the compile and llvm-mca's word on inner loops as text, JSON and a "
+       "page (OUT.sluice/report)",
+       [](Options &o, StringRef v) -> Error {
+         return o.report = true, o.reportTo = v, Error::success();
+       }},
+      {"--ceilings", Takes::Value, "FILE|none",
+       "what `sluice-run ceilings --format=json` said, for the floors; measured when not given and "
+       "the code is for this machine",
+       [](Options &o, StringRef v) -> Error {
+         return v.empty() ? usage("expects a file or none") : (o.ceilings = v, Error::success());
+       }},
       {"--schedule", Takes::Value, "FILE", "schedules that override the compiler's", notBuilt},
       {"--emit", Takes::Value, "mlir|llvm|asm|obj|ptx", "write code instead of an artefact",
        readEmit},
@@ -193,7 +228,8 @@ void printHelp(raw_ostream &os) {
         "Compiles MODEL (a Hugging Face directory, a .sluice.yaml, or .mlir with --from) into an "
         "artefact for sluice-run.\n\n"
         "example: sluicec all-MiniLM-L6-v2 -o minilm.sluice && sluice-run inspect minilm.sluice\n"
-        "         sluicec all-MiniLM-L6-v2 --to=placed -o -\n\n"
+        "         sluicec all-MiniLM-L6-v2 --to=placed -o -\n"
+        "         sluicec all-MiniLM-L6-v2 --cpu=x86-64-v3,x86-64-v4,neoverse-v2 -o fat.sluice\n\n"
         "options:\n";
   for (const Option &option : table()) {
     std::string left = option.name.str();
@@ -244,6 +280,23 @@ std::optional<int> checkTogether(Options &options) {
   bool late = *options.from == Stage::Target;
   if (options.explain != Format::None && (late || options.to < Stage::Placed))
     return fail(Usage, "--explain needs the placed stage, which is not passed here");
+  if (options.report && (late || options.to != Stage::Artifact || options.emit != Emit::None))
+    return fail(Usage, "--report is about an artefact made from the placed stage or an earlier "
+                       "one, which is not made here");
+  if (options.report && (options.explain != Format::None || options.check))
+    return fail(Usage, "--report writes beside an artefact; --explain and --check make none");
+  if (options.cpus.size() > 1) {
+    if (late || *options.from == Stage::Placed)
+      return fail(Usage, "a file of stage " + stringify(*options.from) +
+                             " is for one processor already; --cpu takes one name with it");
+    if (options.to > Stage::Tensor && options.to != Stage::Artifact)
+      return fail(Usage, "--to=" + stringify(options.to) +
+                             " writes one module; --cpu takes one "
+                             "name with it");
+    if (options.emit != Emit::None || !options.stagesTo.empty())
+      return fail(Usage, "--emit and --stages-to are about one processor; --cpu takes one name "
+                         "with them");
+  }
   bool writesNothing = options.check || options.explain != Format::None;
   if (options.emit != Emit::None && options.to != Stage::Artifact)
     return fail(Usage, "--emit and --to both say what to write; give one");

@@ -9,6 +9,7 @@
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sluice::driver {
 
@@ -18,15 +19,19 @@ enum class Format { None, Text, Json };
 
 struct Options {
   std::string model, output;
-  std::string cpu = "native", family, dtype, kv, name;
+  std::vector<std::string> cpus = {"native"};
+  std::string family, dtype, kv, name;
   std::optional<uint64_t> randomSeed;
   int64_t page = 16;
-  std::optional<int64_t> maxSeq;
+  std::optional<int64_t> maxSeq, maxRows, maxBatch;
   Stage to = Stage::Artifact;
   std::optional<Stage> from;
   std::string stagesTo;
   Emit emit = Emit::None;
   Format explain = Format::None;
+  bool report = false;
+  std::string reportTo; ///< empty: in the artefact
+  std::string ceilings; ///< a file, "none", or empty: measured where that makes sense
   bool check = false, timing = false, verbose = false;
 };
 

@@ -4,6 +4,7 @@
 // reading, writing stages, messages, exit codes.
 
 #include "Options.h"
+#include "Report.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "sluice/Artifact/Artifact.h"
@@ -36,6 +37,7 @@ public:
     last = now;
   }
   void add(StringRef part, double seconds) { parts.push_back({part.str(), seconds}); }
+  const std::vector<std::pair<std::string, double>> &list() const { return parts; }
   void print(raw_ostream &os) const {
     double total = 0;
     for (const auto &[part, seconds] : parts) {
@@ -93,6 +95,15 @@ unsigned nestingDepth(StringRef text) {
 
 constexpr unsigned kDeepestNesting = 128;
 
+/// What is made for one machine.
+struct Part {
+  std::string name; ///< as the command line has it
+  CPUMachine machine;
+  OwningOpRef<ModuleOp> module;
+  std::string object;
+  ReportParts report;
+};
+
 class Compile {
 public:
   explicit Compile(const Options &options)
@@ -107,12 +118,8 @@ public:
   }
 
   int run() {
-    llvm::Expected<CPUMachine> described = describeCPU(options.cpu);
-    if (!described) {
-      llvm::errs() << "sluicec: error: " << llvm::toString(described.takeError()) << "\n";
-      return Usage;
-    }
-    machine = *described;
+    if (int code = describeMachines())
+      return code;
     if (!options.stagesTo.empty())
       if (std::error_code code = llvm::sys::fs::create_directories(options.stagesTo)) {
         llvm::errs() << "sluicec: error: cannot make '" << options.stagesTo
@@ -126,19 +133,61 @@ public:
   }
 
 private:
+  int describeMachines() {
+    for (const std::string &name : options.cpus) {
+      llvm::Expected<CPUMachine> described = describeCPU(name);
+      if (!described) {
+        llvm::errs() << "sluicec: error: " << llvm::toString(described.takeError()) << "\n";
+        return Usage;
+      }
+      for (const Part &part : parts)
+        if (part.machine.cpu == described->cpu) {
+          llvm::errs() << "sluicec: error: '--cpu' names " << described->cpu << " twice\n";
+          return Usage;
+        }
+      parts.push_back({name, std::move(*described), nullptr, "", {}});
+    }
+    // The loader takes the first that fits.
+    llvm::sort(parts, [](const Part &a, const Part &b) {
+      return std::tuple(a.machine.vectorBytes, a.machine.required.size(), a.machine.cpu) >
+             std::tuple(b.machine.vectorBytes, b.machine.required.size(), b.machine.cpu);
+    });
+    if (options.explain == Format::None && !options.report)
+      return Ok;
+    auto ceilings = chooseCeilings(options.ceilings, options.cpus);
+    if (ceilings) {
+      limits = std::move(*ceilings);
+      timing.finish("ceilings");
+      return Ok;
+    }
+    llvm::errs() << "sluicec: error: " << llvm::toString(ceilings.takeError()) << "\n";
+    return BadInput;
+  }
+
   int compile() {
     SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
     if (int code = *options.from == Stage::Model ? readDescription() : readModule())
       return code;
     if (!module)
       return Ok; // stopped after the description
-    if (int code = lower())
-      return code;
-    if (options.to == Stage::Artifact && !options.check && options.explain == Format::None)
-      return finish();
-    if (options.to != Stage::Artifact && !options.check && options.explain == Format::None)
-      return writeText(options.output, [&](raw_ostream &os) { printModule(*module, os); });
-    return Ok;
+    for (Part &part : parts) {
+      // Passes change what they lower; each machine gets the model as it was read.
+      part.module =
+          &part == &parts.back() ? std::move(module) : OwningOpRef<ModuleOp>(module->clone());
+      if (int code = lower(part))
+        return code;
+      if (options.to == Stage::Artifact && !options.check && options.explain == Format::None)
+        if (int code = emit(part))
+          return code;
+      if (options.to != Stage::Artifact)
+        break; // Up to the tensor stage no machine is known, and later stages are of one.
+    }
+    if (options.check || options.explain != Format::None)
+      return Ok;
+    if (options.to != Stage::Artifact)
+      return writeText(options.output,
+                       [&](raw_ostream &os) { printModule(*parts.front().module, os); });
+    return options.emit == Emit::None ? writeArtefact() : Ok;
   }
 
   /// Stages model and tensor's import.
@@ -187,7 +236,7 @@ private:
     return succeeded(check.run(*module)) ? Ok : BadInput;
   }
 
-  int lower() {
+  int lower(Part &part) {
     int code = Ok;
     Stage to = std::min(options.to, Stage::Target);
     // Explaining needs no code.
@@ -200,21 +249,30 @@ private:
       code = writeStage(names[static_cast<int>(stage)],
                         [&](raw_ostream &os) { printModule(module, os); });
       if (code == Ok && stage == Stage::Placed)
-        explainPlaced(module);
+        explainPlaced(part, module);
       return success(code == Ok);
     };
     if (*options.from == Stage::Placed)
-      explainPlaced(*module);
-    if (succeeded(runStages(*module, *options.from, to, {options.cpu}, atEnd)))
+      explainPlaced(part, *part.module);
+    if (succeeded(runStages(*part.module, *options.from, to, {part.name}, atEnd)))
       return Ok;
     return code == Ok ? CannotCompile : code;
   }
 
-  void explainPlaced(ModuleOp module) {
+  void explainPlaced(Part &part, ModuleOp module) {
     if (options.explain == Format::Text)
-      printExplanation(module, llvm::outs());
+      printExplanation(module, part.machine, limits, llvm::outs());
     else if (options.explain == Format::Json)
-      llvm::outs() << llvm::formatv("{0:2}\n", explanationAsJson(module));
+      explanations.push_back(explanationAsJson(module, part.machine, limits));
+    if (options.explain == Format::Json && explanations.size() == parts.size())
+      llvm::outs() << llvm::formatv("{0:2}\n", parts.size() == 1
+                                                   ? explanations.front()
+                                                   : llvm::json::Value(std::move(explanations)));
+    if (options.report) {
+      part.report.explanation = explanationAsJson(module, part.machine, limits);
+      llvm::raw_string_ostream os(part.report.text);
+      printExplanation(module, part.machine, limits, os);
+    }
   }
 
   int writeStage(StringRef name, function_ref<void(raw_ostream &)> write) {
@@ -225,22 +283,40 @@ private:
     return writeText(path, write);
   }
 
-  /// Code, or code in an artefact.
-  int finish() {
+  /// Code for one machine, kept for the artefact or written.
+  int emit(Part &part) {
     if (options.emit == Emit::Mlir)
-      return writeText(options.output, [&](raw_ostream &os) { printModule(*module, os); });
+      return writeText(options.output, [&](raw_ostream &os) { printModule(*part.module, os); });
     cpu::CodeForm form = options.emit == Emit::Llvm       ? cpu::CodeForm::Llvm
                          : options.emit == Emit::Assembly ? cpu::CodeForm::Assembly
                                                           : cpu::CodeForm::Object;
-    FailureOr<std::string> code = cpu::emitCode(*module, machine, form);
+    FailureOr<std::string> code = cpu::emitCode(*part.module, part.machine, form);
     if (failed(code))
       return CannotCompile;
+    part.object = std::move(*code);
     timing.finish("code");
     if (options.emit != Emit::None)
-      return writeText(options.output, [&](raw_ostream &os) { os << *code; });
+      return writeText(options.output, [&](raw_ostream &os) { os << part.object; });
+    if (options.report) {
+      FailureOr<std::string> assembly =
+          cpu::emitCode(*part.module, part.machine, cpu::CodeForm::Assembly);
+      if (failed(assembly))
+        return CannotCompile;
+      part.report.assembly = std::move(*assembly);
+      timing.finish("report");
+    }
+    return Ok;
+  }
 
+  int writeArtefact() {
     artifact::WriteStats stats;
-    artifact::WriteRequest request = {*module, &machine, *code, options.output, options.maxSeq};
+    artifact::WriteRequest request;
+    for (Part &part : parts)
+      request.variants.push_back({*part.module, &part.machine, part.object});
+    request.output = options.output;
+    request.maxSeq = options.maxSeq;
+    request.maxRows = options.maxRows;
+    request.maxBatch = options.maxBatch;
     int exitCode = Ok;
     llvm::handleAllErrors(artifact::writeArtefact(request, log, stats),
                           [&](const artifact::WriteError &error) {
@@ -253,9 +329,31 @@ private:
     timing.add("link", stats.linkSeconds);
     timing.add("pack", stats.packSeconds);
     llvm::errs() << "sluicec: wrote " << options.output;
+    if (parts.size() > 1) {
+      llvm::errs() << " for ";
+      llvm::interleave(
+          parts, llvm::errs(), [](const Part &part) { llvm::errs() << part.machine.cpu; }, ", ");
+    }
     if (stats.packedBytes)
       llvm::errs() << llvm::formatv(": {0:F1} MB of weights", stats.packedBytes / 1e6);
     llvm::errs() << "\n";
+    return options.report ? writeReports() : Ok;
+  }
+
+  int writeReports() {
+    for (Part &part : parts) {
+      llvm::SmallString<256> directory(options.reportTo);
+      if (directory.empty()) {
+        directory = options.output;
+        llvm::sys::path::append(directory, "report");
+      }
+      if (parts.size() > 1)
+        llvm::sys::path::append(directory, part.machine.cpu);
+      if (llvm::Error error = writeReport(directory, part.report, part.machine, timing.list())) {
+        llvm::errs() << "sluicec: error: " << llvm::toString(std::move(error)) << "\n";
+        return RunTimeFailure;
+      }
+    }
     return Ok;
   }
 
@@ -264,7 +362,9 @@ private:
   MLIRContext context;
   llvm::SourceMgr sources;
   OwningOpRef<ModuleOp> module;
-  CPUMachine machine;
+  std::vector<Part> parts; ///< one for each machine, the best first
+  Ceilings limits;
+  llvm::json::Array explanations;
   Timing timing;
 };
 

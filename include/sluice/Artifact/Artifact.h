@@ -12,16 +12,26 @@
 #include "llvm/Support/Error.h"
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sluice::artifact {
 
-struct WriteRequest {
+/// The model compiled for one machine.
+struct Variant {
   mlir::ModuleOp module;     ///< of the target stage, with `sluice.manifest`
   const CPUMachine *machine; ///< for which `object` was made
   llvm::StringRef object;    ///< relocatable ELF
-  std::string output;        ///< the directory to make, or an artefact to replace
+};
+
+struct WriteRequest {
+  /// One, or several from the one that a loader should rather take to the last resort. They share
+  /// packed weights where these lie the same.
+  std::vector<Variant> variants;
+  std::string output; ///< the directory to make, or an artefact to replace
   /// The longest sequence that the artefact takes; absent: as many tokens as there are positions.
   std::optional<int64_t> maxSeq;
+  /// Rows and sequences of one step, at most; absent: a session says.
+  std::optional<int64_t> maxRows, maxBatch;
 };
 
 struct WriteStats {

@@ -37,7 +37,10 @@ namespace {
 /// Writes one entry function.
 class EntryWriter {
 public:
-  EntryWriter(KernelBuilder &k, StepContext &step) : k(k), step(step) {}
+  /// Marks what it writes for a tracer when |firstOp|, the number of the function's first op in the
+  /// manifest's `ops`, is given.
+  EntryWriter(KernelBuilder &k, StepContext &step, std::optional<int32_t> firstOp)
+      : k(k), step(step), nextOp(firstOp) {}
   LogicalResult writeBlock(Block &block);
 
 private:
@@ -46,6 +49,7 @@ private:
 
   KernelBuilder &k;
   StepContext &step;
+  std::optional<int32_t> nextOp;
 };
 
 LogicalResult EntryWriter::writeBlock(Block &block) {
@@ -70,18 +74,29 @@ LogicalResult EntryWriter::writeLoop(scf::ForOp loop) {
 }
 
 LogicalResult EntryWriter::write(Operation *op) {
-  if (auto team = dyn_cast<place::TeamOp>(op))
-    return writeBlock(team.getBody().front());
+  if (auto team = dyn_cast<place::TeamOp>(op)) {
+    if (failed(writeBlock(team.getBody().front())))
+      return failure();
+    if (nextOp)
+      step.mark(SLUICE_MARK_IDLE);
+    return success();
+  }
   if (auto phase = dyn_cast<place::PhaseOp>(op)) {
     step.enterPhase(phase);
     return writeBlock(phase.getBody().front());
   }
-  if (isa<place::BarrierOp>(op))
+  if (isa<place::BarrierOp>(op)) {
+    if (nextOp)
+      step.mark(SLUICE_MARK_IDLE);
     return step.barrier(), success();
+  }
   if (auto loop = dyn_cast<scf::ForOp>(op))
     return writeLoop(loop);
-  if (auto kernel = dyn_cast<CPUKernelOpInterface>(op))
+  if (auto kernel = dyn_cast<CPUKernelOpInterface>(op)) {
+    if (nextOp && place::isWork(op))
+      step.mark((*nextOp)++);
     return kernel.emitKernel(step);
+  }
   // Addresses are worked out where they are used; terminators have no counterpart.
   if (isa<memref::SubViewOp, memref::ExpandShapeOp, memref::CollapseShapeOp, memref::CastOp,
           memref::GetGlobalOp, ParamUseOp, BatchPositionsOp, scf::YieldOp, func::ReturnOp>(op))
@@ -126,7 +141,8 @@ LogicalResult checkArguments(func::FuncOp function) {
   return success();
 }
 
-LogicalResult writeEntry(func::FuncOp function, const CPUMachine &machine) {
+LogicalResult writeEntry(func::FuncOp function, const CPUMachine &machine,
+                         std::optional<int32_t> firstOp) {
   if (failed(checkArguments(function)))
     return failure();
   ModuleOp module = function->getParentOfType<ModuleOp>();
@@ -142,7 +158,23 @@ LogicalResult writeEntry(func::FuncOp function, const CPUMachine &machine) {
   builder.setInsertionPoint(end);
   KernelBuilder k(builder, function.getLoc());
   StepContext step(k, function, entry, machine);
-  return EntryWriter(k, step).writeBlock(function.getBody().front());
+  return EntryWriter(k, step, firstOp).writeBlock(function.getBody().front());
+}
+
+/// The number of the first op that the manifest lists for function |number|; absent when there is
+/// no manifest (then nobody could say what a mark means) or when it lists none.
+std::optional<int32_t> firstOpOf(ModuleOp module, int64_t number) {
+  auto manifest = module->getAttrOfType<DictionaryAttr>("sluice.manifest");
+  auto ops = manifest ? manifest.getAs<ArrayAttr>("ops") : nullptr;
+  if (!ops)
+    return std::nullopt;
+  for (auto [i, entry] : llvm::enumerate(ops)) {
+    auto dictionary = dyn_cast<DictionaryAttr>(entry);
+    auto function = dictionary ? dictionary.getAs<IntegerAttr>("function") : nullptr;
+    if (function && function.getInt() == number)
+      return static_cast<int32_t>(i);
+  }
+  return std::nullopt;
 }
 
 struct ConvertPlaceToCPU : impl::ConvertPlaceToCPUPassBase<ConvertPlaceToCPU> {
@@ -156,13 +188,13 @@ struct ConvertPlaceToCPU : impl::ConvertPlaceToCPUPassBase<ConvertPlaceToCPU> {
       return signalPassFailure();
     }
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
-    for (func::FuncOp function : functions) {
+    for (auto [number, function] : llvm::enumerate(functions)) {
       if (!function->hasAttr("sluice.export")) {
         function.emitOpError(
             "is not exported; expected exported functions only at the placed stage");
         return signalPassFailure();
       }
-      if (failed(writeEntry(function, *machine)))
+      if (failed(writeEntry(function, *machine, firstOpOf(module, static_cast<int64_t>(number)))))
         return signalPassFailure();
     }
     for (func::FuncOp function : functions)

@@ -77,6 +77,29 @@ void StepContext::barrier() {
   LLVM::CallOp::create(b, k.location(), type, ValueRange{function, team, me()});
 }
 
+void StepContext::mark(int32_t what) {
+  OpBuilder &b = k.builder();
+  Val tracer = callField(offsetof(sluice_call_t, tracer), k.pointerType());
+  Val wanted = inPrologue([&] {
+    Value none = LLVM::ZeroOp::create(b, k.location(), k.pointerType());
+    return k.val(LLVM::ICmpOp::create(b, k.location(), LLVM::ICmpPredicate::ne, tracer, none));
+  });
+  k.ifThen(wanted, [&] {
+    auto load = [&](size_t byte) -> Value {
+      Value at = LLVM::GEPOp::create(b, k.location(), k.pointerType(), b.getI8Type(), tracer,
+                                     ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byte)});
+      return LLVM::LoadOp::create(b, k.location(), k.pointerType(), at);
+    };
+    auto type = LLVM::LLVMFunctionType::get(
+        LLVM::LLVMVoidType::get(b.getContext()),
+        {k.pointerType(), k.pointerType(), b.getI32Type(), b.getI32Type()});
+    LLVM::CallOp::create(b, k.location(), type,
+                         ValueRange{load(offsetof(sluice_tracer_t, mark)),
+                                    load(offsetof(sluice_tracer_t, self)), call(), me(),
+                                    k.i32(what)});
+  });
+}
+
 BatchView StepContext::batch() {
   OpBuilder &b = k.builder();
   Val record = callField(offsetof(sluice_call_t, batch), k.pointerType());

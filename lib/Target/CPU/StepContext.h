@@ -104,6 +104,9 @@ public:
   Val locationNumber(mlir::Operation *op);
 
   void barrier();
+  /// Tells the call's tracer, if there is one, that this worker goes on with |what|: a number of
+  /// the manifest's `ops`, or SLUICE_MARK_IDLE.
+  void mark(int32_t what);
 
   /// A field of the call record or of what a field points to: loaded once, at the top of the entry.
   Val callField(size_t byte, mlir::Type type);

@@ -9,7 +9,8 @@
  *
  * Fields are ordered by use: what every phase touches stands in the first cache line. Reserved
  * space is zero. A change of any offset or meaning raises SLUICE_ABI_VERSION; the loader refuses a
- * library built for another one.
+ * library built for another one. Reserved space may get a meaning without that, where zero means
+ * what it meant before and code that does not know it may ignore it.
  */
 #ifndef SLUICE_RT_KERNEL_ABI_H
 #define SLUICE_RT_KERNEL_ABI_H
@@ -78,6 +79,17 @@ typedef struct sluice_home {
   int32_t (*gather_await)(void *self, int64_t token);
 } sluice_home_t;
 
+/* Who wants to know what workers do, and when. Compiled code calls mark() on every worker: before
+ * an op with its number in the manifest's "ops", and with SLUICE_MARK_IDLE before a barrier and at
+ * the end of a step. So a mark ends what the one before it began. mark() may make system calls; it
+ * must not block on another worker. */
+#define SLUICE_MARK_IDLE (-1)
+struct sluice_call;
+typedef struct sluice_tracer {
+  void *self;
+  void (*mark)(void *self, const struct sluice_call *call, int32_t me, int32_t what);
+} sluice_tracer_t;
+
 /* One step. Filled by the runtime, shared by all workers, constant during the step except |trap|.
  */
 typedef struct sluice_call {
@@ -95,7 +107,7 @@ typedef struct sluice_call {
   const sluice_home_t *home; /* where asynchronous gathers go; NULL when the manifest has none */
   int64_t *tokens;           /* [gathers of the function] tokens of gathers under way */
   sluice_trap_t trap;
-  int64_t reserved;
+  const sluice_tracer_t *tracer; /* NULL: nobody; reserved in libraries that do not know it */
 } sluice_call_t;
 
 /* |me| in [0, workers). */
@@ -116,6 +128,7 @@ SLUICE_ABI_ASSERT(sizeof(sluice_call_t) == 128, "sluice_call_t");
 SLUICE_ABI_ASSERT(offsetof(sluice_call_t, team) == 56, "team");
 SLUICE_ABI_ASSERT(offsetof(sluice_call_t, max_rows) == 64, "max_rows");
 SLUICE_ABI_ASSERT(offsetof(sluice_call_t, trap) == 96, "trap");
+SLUICE_ABI_ASSERT(offsetof(sluice_call_t, tracer) == 120, "tracer");
 
 #ifdef __cplusplus
 }

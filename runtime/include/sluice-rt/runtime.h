@@ -45,7 +45,7 @@ extern "C" {
 #define SLUICE_API __attribute__((visibility("default")))
 
 /* The newest manifest this runtime reads ("sluice": N in manifest.json). */
-#define SLUICE_MANIFEST_VERSION 1
+#define SLUICE_MANIFEST_VERSION 2
 /* Dimensions of a tensor, at most. */
 #define SLUICE_RANK_MAX 8
 
@@ -124,7 +124,10 @@ typedef struct sluice_model_options {
   int32_t threads;              /* that make generated weights; 0: the cores this process may use */
   /* Read the manifest and nothing else: no code, no weights, any target. Sessions are refused. */
   bool metadata_only;
-  bool reserved[3];
+  /* Which of an artefact's variants to take, counted from 1; 0: the first that this machine can
+   * run. */
+  uint8_t variant;
+  bool reserved[2];
 } sluice_model_options_t;
 
 typedef enum sluice_kind {
@@ -199,6 +202,34 @@ typedef struct sluice_weight_info {
   int64_t stride;                 /* packed, of one block */
 } sluice_weight_info_t;
 
+/* An amount that a step decides: |fixed| once, and so much for each row, sequence and asked row,
+ * for each key that the step's sequences have (cached ones and its own), and for each pair of a row
+ * and a key that it sees. */
+typedef struct sluice_amount {
+  int64_t fixed, row, seq, asked, key, pair;
+} sluice_amount_t;
+
+/* One op of compiled code: what a tracer's marks number (kernel_abi.h). Texts are never NULL. Owned
+ * by the model. */
+typedef struct sluice_op_info {
+  int32_t function;       /* index of the function that runs it */
+  int64_t times;          /* that a step runs it (layers) */
+  const char *op;         /* "linear" */
+  const char *phase;      /* "layers.qkv" */
+  const char *share;      /* what workers divide: "rows", "columns", ... */
+  const char *path;       /* the kernel that was chosen, and how it steps */
+  const char *dot;        /* how a step of a linear layer's chain is done: "fma", ...; else "" */
+  const char *dtype;      /* of its weights, else of what it makes */
+  const char *schedule;   /* register tile and blocking of a linear layer; else "" */
+  const char *mask;       /* of attention: "causal", "all", "other"; else "" */
+  const char *reason;     /* why this path and schedule */
+  const char *location;   /* file:line:column of the description, "" when there is none */
+  int64_t weight_bytes;   /* read once per run, whatever the rows (none: no asked rows, no run) */
+  sluice_amount_t memory; /* bytes per run from outside: tables' rows, keys and values */
+  sluice_amount_t rows;   /* bytes per run read and written in scratch and arguments */
+  sluice_amount_t operations; /* per run */
+} sluice_op_info_t;
+
 /* What a model can be asked; -1 where the description sets no limit. */
 typedef struct sluice_limits {
   int64_t vocab;         /* token ids are below it */
@@ -226,6 +257,13 @@ typedef struct sluice_model_info {
   const sluice_kv_info_t *kv;              /* [kv_count] */
   const int32_t *eos;                      /* [eos_count] ids that end a generation */
   int64_t weight_bytes;                    /* of all weights, packed */
+  int32_t op_count;
+  const sluice_op_info_t *ops; /* [op_count], the ops of each function in the order they run */
+  /* Processors that the artefact has code for, the best first, and which of them this is about. An
+   * artefact for one has one. */
+  int32_t variant_count, variant;
+  const char *const *variants; /* [variant_count] LLVM's names */
+  int64_t max_rows, max_seqs;  /* of one step, as compiled for; -1: a session says */
 } sluice_model_info_t;
 
 /* Loads the artefact directory at |path| and stores the model in |out_model|.
@@ -309,6 +347,42 @@ SLUICE_API void sluice_session_cancel(sluice_session_t *session);
 
 /* Stops the workers and frees everything, sequences included. NULL is fine. */
 SLUICE_API void sluice_session_release(sluice_session_t *session);
+
+/* From the next step on tells |tracer| what each worker does (kernel_abi.h says when); NULL:
+ * nobody. |tracer| must outlive the session or be taken back. Without one a step costs nothing more
+ * and still makes no system call. Must not be called during a step. */
+SLUICE_API void sluice_session_trace(sluice_session_t *session, const sluice_tracer_t *tracer);
+
+/* Where memory should lie on machines with several nodes of it. */
+typedef enum sluice_numa {
+  SLUICE_NUMA_NONE = 0,       /* where the system puts it */
+  SLUICE_NUMA_LOCAL = 1,      /* each worker's part of weights and scratch on the worker's node */
+  SLUICE_NUMA_INTERLEAVE = 2, /* page by page over all nodes */
+} sluice_numa_t;
+
+/* Where workers run and what they read lies. */
+typedef struct sluice_placement {
+  size_t size; /* sizeof(sluice_placement_t): what the program was compiled with */
+  /* [cpu_count] the processor of each worker, or NULL: wherever the system runs them. Worker 0 is
+   * the thread that calls sluice_session_place, and must be the one that makes steps. */
+  const int32_t *cpus;
+  int32_t cpu_count; /* the session's threads */
+  sluice_numa_t numa;
+} sluice_placement_t;
+
+/* Pins the session's workers and moves memory to them, once; counts as a region in the stats. The
+ * calling thread stays pinned when the session is gone. With SLUICE_NUMA_LOCAL, weights that are
+ * shared by sessions follow the one that was placed last.
+ *
+ * INVALID_ARGUMENT  not one processor for each worker, one twice, or one that this process may not
+ *                   use: the message says which
+ * SYSTEM            the kernel refused; the message has its reason */
+SLUICE_API sluice_status_t sluice_session_place(sluice_session_t *session,
+                                                const sluice_placement_t *placement);
+
+/* Writes the numbers of up to |capacity| processors that this process may use to |out|, ascending,
+ * and returns how many there are; -1 when the system does not say. */
+SLUICE_API int32_t sluice_allowed_cpus(int32_t *out, int32_t capacity);
 
 /* Counters since the session was made. */
 typedef struct sluice_stats {
