@@ -31,6 +31,20 @@ LogicalResult ActivationOp::verify() {
   if (!rows.getElementType().isF32())
     return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType()
                          << "  [R3]";
+  if ((getLimit() || getUpOffset()) && !getGated())
+    return emitOpError() << "expects 'gated' with '" << (getLimit() ? "limit" : "up_offset")
+                         << "'  [R4]";
+  if (auto limit = getLimit(); limit && (limit->isNaN() || limit->convertToDouble() <= 0))
+    return emitOpError() << "expects 'limit' to be positive, but it is " << limit->convertToDouble()
+                         << "  [R4]";
+  if (auto offset = getUpOffset(); offset && !offset->isFinite())
+    return emitOpError() << "expects 'up_offset' to be finite, but it is "
+                         << offset->convertToDouble() << "  [R4]";
+  for (auto [scale, name] :
+       {std::pair(getInputScale(), "input_scale"), std::pair(getOutputScale(), "output_scale")})
+    if (scale && (!scale->isFinite() || scale->isZero()))
+      return emitOpError() << "expects '" << name << "' to be finite and not zero, but it is "
+                           << scale->convertToDouble() << "  [R5]";
   return verifyRounded(*this, "R3");
 }
 

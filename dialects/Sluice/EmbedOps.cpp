@@ -18,6 +18,13 @@ LogicalResult EmbedOp::verify() {
   if (!result.getElementType().isF32() && result.getElementType() != table)
     return emitOpError() << "expects a result of f32 or of the table's " << table << ", but found "
                          << result.getElementType() << "  [R2]";
+  if (auto offset = getOffset()) {
+    int64_t rows = cast<ShapedType>(getTable().getType()).getDimSize(0);
+    if (static_cast<int64_t>(*offset) < 0 ||
+        (!ShapedType::isDynamic(rows) && static_cast<int64_t>(*offset) >= rows))
+      return emitOpError() << "expects 'offset' in [0, V (table rows)), but it is "
+                           << static_cast<int64_t>(*offset) << "  [R3]";
+  }
   return success();
 }
 

@@ -11,7 +11,8 @@ include "dialects/Sluice/SluiceTypes.td"
 def Sluice_EmbedOp : Sluice_ComputeOp<"embed"> {
   let summary = "gathers rows of a table by number";
   let description = [{
-    **Computes** `result[r, :] = table[ids[r], :]`, widened to the result's element type.
+    **Computes** `result[r, :] = table[ids[r] + offset, :]`, widened to the result's element type. `offset` is 0 unless given:
+    tables of learned positions may start with rows for something else.
 
     `table` is a weight, or rows of this step (to pick the rows whose logits are asked for).
 
@@ -20,8 +21,9 @@ def Sluice_EmbedOp : Sluice_ComputeOp<"embed"> {
     **Rules**
     - (R1) Each letter has one size wherever it appears.
     - (R2) The result is f32, or has the table's element type.
+    - (R3) `offset` is at least 0, and below V where V is known.
 
-    **Edges**  An id outside [0, V) is refused: the row is left zero and the step ends in a trap record that names this op;
+    **Edges**  An id outside [0, V - offset) is refused: the row is left zero and the step ends in a trap record that names this op;
     never an access out of bounds.
 
     **Numerics**  Exact.
@@ -32,7 +34,8 @@ def Sluice_EmbedOp : Sluice_ComputeOp<"embed"> {
     ```
     **Lowers to**  cpu: row copy with widening, `share rows`.
   }];
-  let arguments = (ins Sluice_FloatRows:$table, Sluice_IndexRows:$ids, Variadic<AnyStridedMemRef>:$into);
+  let arguments = (ins Sluice_FloatRows:$table, Sluice_IndexRows:$ids, Variadic<AnyStridedMemRef>:$into,
+                       OptionalAttr<I64Attr>:$offset);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     $table `[` $ids `]` (`into` $into^)? attr-dict `:` functional-type(operands, results)

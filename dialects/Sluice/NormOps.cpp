@@ -7,6 +7,15 @@
 using namespace mlir;
 using namespace sluice;
 
+bool NormOp::isGrouped() {
+  auto rows = cast<ShapedType>(getRows().getType());
+  auto weight = getWeight() ? dyn_cast<ShapedType>(getWeight().getType()) : nullptr;
+  if (rows.getRank() != 3 || !weight || weight.getRank() != 1 || rows.isDynamicDim(1) ||
+      rows.isDynamicDim(2) || rows.getDimSize(1) == 1)
+    return false;
+  return weight.getDimSize(0) == rows.getDimSize(1) * rows.getDimSize(2);
+}
+
 LogicalResult NormOp::verify() {
   ShapedType result = outputType(*this);
   auto rows = cast<ShapedType>(getRows().getType());
@@ -16,12 +25,13 @@ LogicalResult NormOp::verify() {
   SmallVector<DimCheck::Dim> dims = {{'R', "rows"}, {'C', "channels"}};
   if (rows.getRank() == 3)
     dims.insert(dims.begin() + 1, {'H', "heads"});
-  if (failed(DimCheck(*this)
-                 .shape(rows, "rows", dims)
-                 .shape(getWeight() ? getWeight().getType() : Type(), "weight", {{'C', "channels"}})
-                 .shape(getBias() ? getBias().getType() : Type(), "bias", {{'C', "channels"}})
-                 .shape(result, "result", dims)
-                 .result()))
+  DimCheck check(*this);
+  check.shape(rows, "rows", dims).shape(result, "result", dims);
+  DimCheck::Dim channels =
+      isGrouped() ? DimCheck::Dim{'G', "channels of all heads"} : DimCheck::Dim{'C', "channels"};
+  check.shape(getWeight() ? getWeight().getType() : Type(), "weight", {channels})
+      .shape(getBias() ? getBias().getType() : Type(), "bias", {channels});
+  if (failed(check.result()))
     return failure();
   if (getKind() == NormKind::L2 && (getWeight() || getBias()))
     return emitOpError("expects neither weight nor bias with 'l2'  [R2]");
@@ -31,6 +41,13 @@ LogicalResult NormOp::verify() {
   if (!std::isfinite(eps) || eps < 0)
     return emitOpError() << "expects 'eps' to be finite and not negative, but it is " << eps
                          << "  [R4]";
+  if (auto offset = getOffset()) {
+    if (!getWeight())
+      return emitOpError("expects a weight where there is an 'offset'  [R6]");
+    if (!offset->isFinite())
+      return emitOpError() << "expects 'offset' to be finite, but it is "
+                           << offset->convertToDouble() << "  [R6]";
+  }
   if (!rows.getElementType().isF32())
     return emitOpError() << "expects 'rows' of f32, but found " << rows.getElementType()
                          << "  [R5]";

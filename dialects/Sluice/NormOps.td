@@ -16,9 +16,13 @@ def Sluice_NormOp : Sluice_ComputeOp<"norm", [AttrSizedOperandSegments]> {
         rms:    y = x / sqrt(mean(x^2) + eps)
         layer:  y = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps)
         l2:     y = x / max(sqrt(sum(x^2)), eps)
-        result = y * weight + bias
+        result = y * (offset + weight) + bias
 
-    **Shapes**  rows [R, C] or [R, H, C] · weight [C] · bias [C] · result as rows
+    `offset` is 0 unless given; Gemma's weights are stored as differences from 1. Rows of heads are normed head by head:
+    with one weight for all of them (norms of queries and keys), or with a weight of H * C numbers, C for each head
+    (grouped norms).
+
+    **Shapes**  rows [R, C] or [R, H, C] · weight, bias [C], or both [H * C] · result as rows
 
     **Rules**
     - (R1) Each letter has one size wherever it appears.
@@ -26,12 +30,13 @@ def Sluice_NormOp : Sluice_ComputeOp<"norm", [AttrSizedOperandSegments]> {
     - (R3) `bias` needs `weight`.
     - (R4) `eps` is finite and not negative.
     - (R5) The result is f32, bf16 or f16; `rows` is f32.
+    - (R6) `offset` needs `weight` and is finite.
 
     **Edges**  The variance is the biased one, by two passes (mean first). A zero row gives `bias` (eps > 0), or NaN when eps is 0.
     With `l2` a zero row gives zeros when eps > 0.
 
-    **Numerics**  Sums in f32 by the lane tree of docs/Contracts.md, section 4; the result is rounded once to its element
-    type, after weight and bias. Bound: docs/Numerics.md, row "norm".
+    **Numerics**  Sums in f32 by the lane tree of docs/Contracts.md, section 4; offset + weight in f32; the result is rounded
+    once to its element type, after weight and bias. Bound: docs/Numerics.md, row "norm".
 
     **Effects**  May be in place.
 
@@ -43,7 +48,7 @@ def Sluice_NormOp : Sluice_ComputeOp<"norm", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins Sluice_NormKindAttr:$kind, Sluice_FloatRows:$rows, Optional<Sluice_Weight>:$weight,
                        Optional<Sluice_Weight>:$bias, Variadic<AnyStridedMemRef>:$into, F64Attr:$eps,
-                       OptionalAttr<TypeAttr>:$round);
+                       OptionalAttr<F64Attr>:$offset, OptionalAttr<TypeAttr>:$round);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     custom<Word>($kind) $rows (`weight` $weight^)? (`bias` $bias^)? (`into` $into^)? attr-dict
@@ -51,6 +56,8 @@ def Sluice_NormOp : Sluice_ComputeOp<"norm", [AttrSizedOperandSegments]> {
   }];
   let extraClassDeclaration = [{
     OperationCount countOperations();
+    /// Whether each head has numbers of its own in weight and bias.
+    bool isGrouped();
   }];
   let hasVerifier = 1;
 }

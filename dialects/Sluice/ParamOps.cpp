@@ -54,6 +54,9 @@ LogicalResult ParamOp::verify() {
   if (getLayout() == Layout::Panel && layer.getRank() != 2)
     return emitOpError() << "expects two dims (beside L) for layout 'panel', but the type is "
                          << type << "  [R6]";
+  if (getTransposed() && layer.getRank() != 2)
+    return emitOpError() << "expects two dims (beside L) of a transposed param, but the type is "
+                         << type << "  [R6]";
   return success();
 }
 

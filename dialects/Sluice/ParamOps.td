@@ -17,6 +17,9 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     stands for the layer number and the type has a leading L. Several sources are joined along their first dimension, in
     order; `source_rows` says how many rows each contributes.
 
+    With `transposed` each source lies in the checkpoint as [columns, rows] (GPT-2's Conv1D), and is turned when it is
+    packed.
+
     `role` says what the param is to the layer that uses it; generated weights depend on it (docs/Contracts.md, section 5).
     `layout` is written by `place-choose-layouts`.
 
@@ -26,7 +29,7 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     - (R3) `source_rows` are positive and add up to the first dimension (after L).
     - (R4) The shape is static and no dimension is zero.
     - (R5) With `stack`, every source name has exactly one `{}`; without it, none.
-    - (R6) `layout = panel` needs two dimensions (after L).
+    - (R6) `layout = panel` and `transposed` need two dimensions (after L).
 
     **Example**
     ```mlir
@@ -37,10 +40,10 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$stack, Sluice_RoleAttr:$role,
                        TypeAttrOf<Sluice_Weight>:$type, StrArrayAttr:$sources, DenseI64ArrayAttr:$source_rows,
-                       OptionalAttr<Sluice_LayoutAttr>:$layout);
+                       OptionalAttr<Sluice_LayoutAttr>:$layout, UnitAttr:$transposed);
   let assemblyFormat = [{
     $sym_name (`stack` $stack^)? `role` custom<Word>($role) (`layout` custom<OptionalWord>($layout)^)? `:` $type
-    `from` $sources `rows` $source_rows attr-dict
+    `from` $sources `rows` $source_rows (`transposed` $transposed^)? attr-dict
   }];
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }

@@ -18,6 +18,11 @@
 #include "dialects/Sluice/SluiceDialect.h.inc"
 #include "dialects/Sluice/SluiceEnums.h.inc"
 
+namespace mlir {
+class AsmParser;
+class AsmPrinter;
+} // namespace mlir
+
 namespace sluice {
 /// Arithmetic of a compute op.
 struct OperationCount {
@@ -26,6 +31,9 @@ struct OperationCount {
 };
 /// One operation for each number of the outputs.
 OperationCount countOutputs(mlir::Operation *op);
+/// Parameters of attributes that are numbers, written as decimals.
+void printNumber(mlir::AsmPrinter &printer, const llvm::APFloat &value);
+llvm::FailureOr<llvm::APFloat> parseNumber(mlir::AsmParser &parser);
 
 /// (R0): the op is wholly in tensor form or wholly in buffer form (see ComputeOpInterface).
 llvm::LogicalResult verifyForm(mlir::Operation *op);

@@ -32,7 +32,8 @@ def Sluice_Function : Sluice_Enum<"Function", "an elementwise activation functio
   I32EnumAttrCase<"Relu", 4, "relu">,
   I32EnumAttrCase<"Relu2", 5, "relu2">,
   I32EnumAttrCase<"Tanh", 6, "tanh">,
-  I32EnumAttrCase<"Sigmoid", 7, "sigmoid">]>;
+  I32EnumAttrCase<"Sigmoid", 7, "sigmoid">,
+  I32EnumAttrCase<"Identity", 8, "identity">]>;
 def Sluice_FunctionAttr : EnumAttr<Sluice_Dialect, Sluice_Function, "function">;
 
 def Sluice_RopePairing : Sluice_Enum<"RopePairing", "which two channels a rotation mixes", [
@@ -137,6 +138,84 @@ def Sluice_AnyMask : AttrConstraint<
 def Sluice_MaskAttr : Attr<Sluice_AnyMask.predicate, Sluice_AnyMask.summary> {
   let storageType = "::sluice::MaskAttrInterface";
   let returnType = "::sluice::MaskAttrInterface";
+  let convertFromStorage = "$_self";
+}
+
+// Scalings of rotary frequencies. f[i] = f32(1 / power[i]) with power[i] = f32(theta^f32(2i/dims)) is the frequency of
+// pair i without scaling; what an attribute says is computed from the f32 values without rounding, then rounded to f32.
+
+// A number, written as a decimal.
+class Sluice_Number<string desc = ""> : APFloatParameter<desc> {
+  let printer = "::sluice::printNumber($_printer, $_self)";
+  let parser = "::sluice::parseNumber($_parser)";
+}
+
+class Sluice_RopeScaling<string name, string mnemonic_, list<string> methods = []>
+    : Sluice_Attr<"Rope" # name, "rope_" # mnemonic_,
+                  [DeclareAttrInterfaceMethods<Sluice_RopeScalingAttrInterface, methods>]> {
+  let genVerifyDecl = 1;
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Sluice_RopeLinearAttr : Sluice_RopeScaling<"Linear", "linear"> {
+  let summary = "f[i] / factor: positions stretched evenly";
+  let parameters = (ins Sluice_Number<>:$factor);
+}
+
+def Sluice_RopeNtkAttr : Sluice_RopeScaling<"Ntk", "ntk", ["verifyFor"]> {
+  let summary = "the frequencies of theta * factor^(dims / (dims - 2))";
+  let parameters = (ins Sluice_Number<>:$factor);
+}
+
+def Sluice_RopeDynamicAttr : Sluice_RopeScaling<"Dynamic", "dynamic", ["verifyFor", "needsLength"]> {
+  let summary = "ntk by as much as a sequence is longer than `original`";
+  let description = [{
+    For a row of a sequence of length n (see `sluice.rope`): f[i] when n <= original, else
+    f[i] * (1 + factor * (n - original) / original)^(-2i / (dims - 2)).
+  }];
+  let parameters = (ins Sluice_Number<>:$factor, "int64_t":$original);
+}
+
+def Sluice_RopeLlama3Attr : Sluice_RopeScaling<"Llama3", "llama3"> {
+  let summary = "long waves stretched, short ones not, with a ramp between";
+  let description = [{
+    With turns = original * f[i] / (2 pi): f[i] when turns > high, f[i] / factor when turns < low, else
+    (1 - s) * f[i] / factor + s * f[i] with s = (turns - low) / (high - low).
+  }];
+  let parameters = (ins Sluice_Number<>:$factor, Sluice_Number<>:$low, Sluice_Number<>:$high, "int64_t":$original);
+}
+
+def Sluice_YarnCorners : Sluice_Enum<"YarnCorners", "whether the ends of YaRN's ramp are whole pair numbers", [
+  I32EnumAttrCase<"Whole", 0, "whole">,
+  I32EnumAttrCase<"Exact", 1, "exact">]>;
+
+def Sluice_RopeYarnAttr : Sluice_RopeScaling<"Yarn", "yarn"> {
+  let summary = "f[i] for the first pairs, f[i] / factor for the last, with a ramp between";
+  let description = [{
+    With corner(turns) = dims * ln(original / (2 pi turns)) / (2 ln theta), low = max(corner(fast), 0) and
+    high = min(corner(slow), dims - 1), of which `corners = whole` takes the floor and the ceiling first (when both ends are
+    the same, high is 0.001 more): ramp = clamp((i - low) / (high - low), 0, 1), and the frequency is
+    ramp / (factor * power[i]) + (1 - ramp) * f[i].
+  }];
+  let parameters = (ins Sluice_Number<>:$factor, Sluice_Number<>:$fast, Sluice_Number<>:$slow, "int64_t":$original,
+                        EnumParameter<Sluice_YarnCorners>:$corners);
+}
+
+def Sluice_RopeLongropeAttr : Sluice_RopeScaling<"Longrope", "longrope", ["verifyFor", "needsLength"]> {
+  let summary = "a divisor for each pair, from one list for short sequences and another for long ones";
+  let description = [{
+    1 / (f32(list[i]) * power[i]), where the list is `long` for rows of a sequence of length n > original (see `sluice.rope`),
+    else `short`.
+  }];
+  let parameters = (ins "::mlir::DenseF64ArrayAttr":$short_factors, "::mlir::DenseF64ArrayAttr":$long_factors,
+                        "int64_t":$original);
+}
+
+def Sluice_AnyRopeScaling : AttrConstraint<
+    CPred<"::llvm::isa<::sluice::RopeScalingAttrInterface>($_self)">, "a scaling such as #sluice.rope_linear<factor = 8.0>">;
+def Sluice_RopeScalingAttr : Attr<Sluice_AnyRopeScaling.predicate, Sluice_AnyRopeScaling.summary> {
+  let storageType = "::sluice::RopeScalingAttrInterface";
+  let returnType = "::sluice::RopeScalingAttrInterface";
   let convertFromStorage = "$_self";
 }
 

@@ -35,6 +35,15 @@ void sluice::SluiceDialect::initialize() {
       >();
 }
 
+void sluice::printNumber(AsmPrinter &printer, const APFloat &value) { printer.printFloat(value); }
+
+FailureOr<APFloat> sluice::parseNumber(AsmParser &parser) {
+  double value;
+  if (parser.parseFloat(value))
+    return failure();
+  return APFloat(value);
+}
+
 Operation *sluice::SluiceDialect::materializeConstant(OpBuilder &builder, Attribute value,
                                                       Type type, Location loc) {
   return arith::ConstantOp::materialize(builder, value, type, loc);

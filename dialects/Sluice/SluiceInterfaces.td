@@ -69,4 +69,20 @@ def Sluice_MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
   ];
 }
 
+def Sluice_RopeScalingAttrInterface : AttrInterface<"RopeScalingAttrInterface"> {
+  let cppNamespace = "::sluice";
+  let description = [{
+    How the frequencies of a rotation differ from theta^(-2i/dims). Each back end computes them from the attribute's
+    definition: a table at compile time, but for what depends on the length of a sequence.
+  }];
+  let methods = [
+    InterfaceMethod<"Whether frequencies depend on the length of a row's sequence.",
+      "bool", "needsLength", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<"Checks what depends on the number of rotated channels; reports through `emitError`.",
+      "::llvm::LogicalResult", "verifyFor",
+      (ins "int64_t":$dims, "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError), [{}],
+      [{ return ::mlir::success(); }]>,
+  ];
+}
+
 #endif // SLUICE_INTERFACES_TD

@@ -162,6 +162,8 @@ private:
       sources.push_back(entry.getDictionary(module.getContext()));
     }
     all.set("sources", builder.getArrayAttr(sources));
+    if (param.getTransposed())
+      all.set("transposed", number(1));
     if (auto seed = module->getAttrOfType<IntegerAttr>("sluice.random_seed"))
       all.set("random_seed", seed);
     if (remote)

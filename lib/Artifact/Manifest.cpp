@@ -85,7 +85,8 @@ bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
                   RoleAttr::get(builder.getContext(), *roleKind),
                   TypeAttr::get(RankedTensorType::get(sizes, *type)), builder.getArrayAttr(names),
                   builder.getDenseI64ArrayAttr(rows),
-                  LayoutAttr::get(builder.getContext(), *layoutKind));
+                  LayoutAttr::get(builder.getContext(), *layoutKind),
+                  entry.contains("transposed") ? builder.getUnitAttr() : nullptr);
   return true;
 }
 /// The manifest of an artefact that has this variant alone.

@@ -95,16 +95,40 @@ mlir::Value StepBuilder::layerOf(const Step &step, mlir::Value pages) {
   return layer;
 }
 
+bool StepBuilder::buildLayer(const Step &step) {
+  if (!layer)
+    return fail(step, "expected a repeat around it");
+  int64_t number = step.integer("number");
+  if (number >= roundSize || layerOffset)
+    return fail(step, "expected the number of a layer of a round of " + Twine(roundSize) +
+                          " layers, in no other layer, but found " + Twine(number));
+  mlir::Value first = layer;
+  if (number) {
+    mlir::Value offset = mlir::arith::ConstantIndexOp::create(b, loc, number);
+    layer = mlir::arith::AddIOp::create(b, loc, first, offset);
+  }
+  layerOffset = true;
+  bool fine = build(step.body);
+  layerOffset = false;
+  layer = first;
+  return fine;
+}
+
 bool StepBuilder::buildRepeat(const Step &step) {
   if (layer)
     return fail(step, "a repeat inside a repeat is not built");
   SmallVector<mlir::Value> carried;
   for (const std::string &name : step.names("carry"))
     carried.push_back(lookup(name));
-  int64_t layers = step.integer("layers");
-  mlir::Value zero = mlir::arith::ConstantIndexOp::create(b, loc, 0);
-  mlir::Value end = mlir::arith::ConstantIndexOp::create(b, loc, layers);
-  mlir::Value one = mlir::arith::ConstantIndexOp::create(b, loc, 1);
+  int64_t layers = step.integer("layers"), first = step.integer("first", 0),
+          last = step.integer("end", layers), every = step.integer("every", 1);
+  if (first >= last || last > layers || (last - first) % every != 0)
+    return fail(step, "expected whole rounds of " + Twine(every) + " of the layers from " +
+                          Twine(first) + " to " + Twine(last) + ", which are at most " +
+                          Twine(layers));
+  mlir::Value zero = mlir::arith::ConstantIndexOp::create(b, loc, first);
+  mlir::Value end = mlir::arith::ConstantIndexOp::create(b, loc, last);
+  mlir::Value one = mlir::arith::ConstantIndexOp::create(b, loc, every);
   auto loop = mlir::scf::ForOp::create(b, loc, zero, end, one, carried);
 
   StringMap<mlir::Value> outer = values;
@@ -115,6 +139,7 @@ bool StepBuilder::buildRepeat(const Step &step) {
     b.setInsertionPointToStart(loop.getBody());
     layer = loop.getInductionVar();
     layerCount = layers;
+    roundSize = every;
     for (auto [name, value] : zip(step.names("carry"), loop.getRegionIterArgs()))
       define(name, value);
     fine = build(step.body);
@@ -131,7 +156,7 @@ bool StepBuilder::buildRepeat(const Step &step) {
     }
   }
   layer = nullptr;
-  layerCount = 0;
+  layerCount = roundSize = 0;
   values = std::move(outer);
   if (!fine)
     return false;
@@ -197,10 +222,15 @@ bool StepBuilder::buildAttention(const Step &step) {
   } else {
     width = cast<mlir::RankedTensorType>(value.getType()).getDimSize(2);
   }
-  MaskAttrInterface mask =
-      step.text("mask") == "causal"
-          ? cast<MaskAttrInterface>(mlir::Attribute(CausalAttr::get(b.getContext())))
-          : cast<MaskAttrInterface>(mlir::Attribute(AllAttr::get(b.getContext())));
+  mlir::MLIRContext *context = b.getContext();
+  mlir::Attribute mask = AllAttr::get(context);
+  if (step.text("mask") == "causal")
+    mask = CausalAttr::get(context);
+  if (step.has("window"))
+    mask = AndAttr::get(context, {mask, WindowAttr::get(context, step.integer("window"))});
+  mlir::Value sinks = weight(step, "sinks");
+  if (step.has("sinks") && !sinks)
+    return false;
   auto queryType = cast<mlir::RankedTensorType>(query.getType());
   return give(
       step,
@@ -209,10 +239,36 @@ bool StepBuilder::buildAttention(const Step &step) {
           shaped({mlir::ShapedType::kDynamic, queryType.getDimSize(1), width}, resultElement(step)),
           query, key, value, pages, layerNumber, /*tiles=*/nullptr, plain(step, "batch"),
           /*window=*/nullptr, /*segments=*/nullptr, /*parents=*/nullptr, /*prefixes=*/nullptr,
-          /*slopes=*/nullptr, /*bias=*/nullptr, /*sinks=*/nullptr, mlir::ValueRange(), mask,
-          b.getF64FloatAttr(step.number("scale")), /*softcap=*/nullptr, /*kv_heads=*/nullptr,
-          /*value_size=*/nullptr, /*round=*/nullptr)
+          /*slopes=*/nullptr, /*bias=*/nullptr, sinks, mlir::ValueRange(),
+          cast<MaskAttrInterface>(mask), b.getF64FloatAttr(step.number("scale")),
+          numberAttr(step, "softcap"), /*kv_heads=*/nullptr, /*value_size=*/nullptr,
+          /*round=*/nullptr)
           .getResult());
+}
+
+RopeScalingAttrInterface StepBuilder::scalingAttr(const Step &step) {
+  const auto &scaling = std::get<Scaling>(*step.find("scaling"));
+  auto number = [&](StringRef name) { return APFloat(scaling.item(name).numbers.front()); };
+  auto count = [&](StringRef name) { return int64_t(scaling.item(name).numbers.front()); };
+  auto list = [&](StringRef name) { return b.getDenseF64ArrayAttr(scaling.item(name).numbers); };
+  mlir::MLIRContext *context = b.getContext();
+  auto error = [&] { return mlir::emitError(loc) << "step 'rope': 'scaling' "; };
+  if (scaling.kind == "linear")
+    return RopeLinearAttr::getChecked(error, context, number("factor"));
+  if (scaling.kind == "ntk")
+    return RopeNtkAttr::getChecked(error, context, number("factor"));
+  if (scaling.kind == "dynamic")
+    return RopeDynamicAttr::getChecked(error, context, number("factor"), count("original"));
+  if (scaling.kind == "llama3")
+    return RopeLlama3Attr::getChecked(error, context, number("factor"), number("low"),
+                                      number("high"), count("original"));
+  if (scaling.kind == "yarn")
+    return RopeYarnAttr::getChecked(error, context, number("factor"), number("fast"),
+                                    number("slow"), count("original"),
+                                    *symbolizeYarnCorners(scaling.item("corners").word));
+  assert(scaling.kind == "longrope" && "the table of kinds and this function list the same");
+  return RopeLongropeAttr::getChecked(error, context, list("short"), list("long"),
+                                      count("original"));
 }
 
 bool StepBuilder::build(const Step &step) {
@@ -226,6 +282,8 @@ bool StepBuilder::build(const Step &step) {
 
   if (op == "repeat")
     return buildRepeat(step);
+  if (op == "layer")
+    return buildLayer(step);
   if (op == "split")
     return buildSplit(step);
   if (op == "attention")
@@ -244,10 +302,12 @@ bool StepBuilder::build(const Step &step) {
       return give(step, GatherOp::create(b, loc, FutureType::get(context, value), table, ids,
                                          step.text("home")));
     }
-    return give(step,
-                EmbedOp::create(b, loc, shaped({dynamic, tableType.getDimSize(1)}, b.getF32Type()),
-                                table, ids, mlir::ValueRange())
-                    .getResult());
+    return give(
+        step,
+        EmbedOp::create(b, loc, shaped({dynamic, tableType.getDimSize(1)}, b.getF32Type()), table,
+                        ids, mlir::ValueRange(),
+                        step.has("offset") ? b.getI64IntegerAttr(step.integer("offset")) : nullptr)
+            .getResult());
   }
   if (op == "await") {
     mlir::Value future = plain(step, "x");
@@ -274,7 +334,8 @@ bool StepBuilder::build(const Step &step) {
     auto kind = *symbolizeNormKind(step.text("kind"));
     return give(step,
                 NormOp::create(b, loc, type, NormKindAttr::get(context, kind), x, scale, shift,
-                               mlir::ValueRange(), b.getF64FloatAttr(step.number("eps")), nullptr)
+                               mlir::ValueRange(), b.getF64FloatAttr(step.number("eps")),
+                               numberAttr(step, "offset"), nullptr)
                     .getResult());
   }
   if (op == "linear") {
@@ -302,7 +363,9 @@ bool StepBuilder::build(const Step &step) {
     return give(step, ActivationOp::create(
                           b, loc, shaped({dynamic, gated ? width / 2 : width}, resultElement(step)),
                           FunctionAttr::get(context, function), x, mlir::ValueRange(),
-                          gated ? b.getUnitAttr() : nullptr, nullptr)
+                          gated ? b.getUnitAttr() : nullptr, numberAttr(step, "input_scale"),
+                          numberAttr(step, "output_scale"), numberAttr(step, "limit"),
+                          numberAttr(step, "up_offset"), nullptr)
                           .getResult());
   }
   if (op == "add") {
@@ -353,11 +416,21 @@ bool StepBuilder::build(const Step &step) {
     if (!positions)
       return false;
     auto pairing = *symbolizeRopePairing(step.text("pairing"));
-    return give(
-        step, RopeOp::create(b, loc, x.getType(), RopePairingAttr::get(context, pairing), x,
-                             positions, mlir::ValueRange(), b.getF64FloatAttr(step.number("theta")),
-                             step.has("dims") ? b.getI64IntegerAttr(step.integer("dims")) : nullptr)
-                  .getResult());
+    RopeScalingAttrInterface scaling;
+    if (step.has("scaling") && !(scaling = scalingAttr(step)))
+      return false;
+    // All of a head is what the op means without `dims`.
+    int64_t dims = step.integer("dims", sizeOf(x, 2));
+    mlir::IntegerAttr part = dims == sizeOf(x, 2) ? nullptr : b.getI64IntegerAttr(dims);
+    mlir::Value batch;
+    if (scaling && scaling.needsLength() && !(batch = plain(step, "batch")))
+      return fail(step,
+                  "expected 'batch', because the scaling depends on the length of a sequence");
+    return give(step, RopeOp::create(b, loc, x.getType(), RopePairingAttr::get(context, pairing), x,
+                                     positions, batch, mlir::ValueRange(),
+                                     b.getF64FloatAttr(step.number("theta")), part, scaling,
+                                     numberAttr(step, "amplitude"))
+                          .getResult());
   }
   if (op == "append") {
     mlir::Value key = rows(step, "key", 3), value = key ? rows(step, "value", 3) : nullptr;

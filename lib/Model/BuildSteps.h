@@ -36,6 +36,9 @@ private:
 
   bool build(const Step &step);
   bool buildRepeat(const Step &step);
+  bool buildLayer(const Step &step);
+  /// Null after reporting.
+  RopeScalingAttrInterface scalingAttr(const Step &step);
   bool buildSplit(const Step &step);
   bool buildAttention(const Step &step);
   bool fail(const Step &step, const llvm::Twine &message);
@@ -57,6 +60,11 @@ private:
     return step.has("dtype") ? elementType(b.getContext(), step.text("dtype"))
                              : mlir::Type(b.getF32Type());
   }
+  /// Null when the step has no such field.
+  mlir::FloatAttr numberAttr(const Step &step, llvm::StringRef field) {
+    std::optional<double> number = step.optionalNumber(field);
+    return number ? b.getF64FloatAttr(*number) : mlir::FloatAttr();
+  }
   bool give(const Step &step, mlir::Value value) {
     define(step.text("to"), value);
     return true;
@@ -67,8 +75,10 @@ private:
   ProblemLog &log;
   llvm::StringMap<mlir::Value> values;
   mlir::Location loc = mlir::UnknownLoc::get(b.getContext());
-  mlir::Value layer;      ///< inside a repeat: its number
-  int64_t layerCount = 0; ///< inside a repeat: how many
+  mlir::Value layer;        ///< inside a repeat: its number
+  int64_t layerCount = 0;   ///< inside a repeat: how many
+  int64_t roundSize = 0;    ///< inside a repeat: how many layers its steps are
+  bool layerOffset = false; ///< inside a `layer`
 };
 
 } // namespace sluice::model

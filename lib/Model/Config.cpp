@@ -79,7 +79,7 @@ void ModelFiles::set(StringRef path, json::Value value, const SourceText &source
 
 namespace {
 
-enum class KeyType { Int, Float, Bool, String, Ints };
+enum class KeyType { Int, Float, Bool, String, Ints, Floats, Strings };
 
 std::optional<KeyType> keyType(StringRef word) {
   return StringSwitch<std::optional<KeyType>>(word)
@@ -88,6 +88,8 @@ std::optional<KeyType> keyType(StringRef word) {
       .Case("bool", KeyType::Bool)
       .Case("string", KeyType::String)
       .Case("ints", KeyType::Ints)
+      .Case("floats", KeyType::Floats)
+      .Case("strings", KeyType::Strings)
       .Default(std::nullopt);
 }
 
@@ -103,8 +105,29 @@ StringRef typeText(KeyType type) {
     return "a string";
   case KeyType::Ints:
     return "a whole number or a list of them";
+  case KeyType::Floats:
+    return "a list of numbers";
+  case KeyType::Strings:
+    return "a list of strings";
   }
   llvm_unreachable("all types are listed");
+}
+
+std::optional<Value> convert(const json::Value &value, KeyType type);
+
+std::optional<Value> convertItems(const json::Value &value, KeyType type) {
+  const json::Array *array = value.getAsArray();
+  if (!array)
+    return std::nullopt;
+  Value list;
+  list.kind = Value::List;
+  for (const json::Value &item : *array) {
+    std::optional<Value> one = convert(item, type);
+    if (!one)
+      return std::nullopt;
+    list.items.push_back(std::move(*one));
+  }
+  return list;
 }
 
 std::optional<Value> convert(const json::Value &value, KeyType type) {
@@ -132,17 +155,12 @@ std::optional<Value> convert(const json::Value &value, KeyType type) {
       list.items.push_back(Value::ofInt(*number));
       return list;
     }
-    const json::Array *array = value.getAsArray();
-    if (!array)
-      return std::nullopt;
-    for (const json::Value &item : *array) {
-      std::optional<int64_t> number = item.getAsInteger();
-      if (!number)
-        return std::nullopt;
-      list.items.push_back(Value::ofInt(*number));
-    }
-    return list;
+    return convertItems(value, KeyType::Int);
   }
+  case KeyType::Floats:
+    return convertItems(value, KeyType::Float);
+  case KeyType::Strings:
+    return convertItems(value, KeyType::String);
   }
   llvm_unreachable("all types are listed");
 }
@@ -182,15 +200,16 @@ bool Config::readKey(const YamlNode::Entry &declaration, const SourceText &sourc
   };
   if (node.kind != YamlNode::Map)
     return bad(node.offset, "expected a map with 'type'");
-  if (!checkKeys(node, source,
-                 {"type", "from", "default", "min", "max", "one_of", "first_wins", "because"},
-                 "the declaration of a key", log))
+  if (!checkKeys(
+          node, source,
+          {"type", "from", "default", "null", "min", "max", "one_of", "first_wins", "because"},
+          "the declaration of a key", log))
     return false;
   const YamlNode *typeNode = node.find("type");
   std::optional<KeyType> type = typeNode ? keyType(typeNode->text) : std::nullopt;
   if (!type)
     return bad(typeNode ? typeNode->offset : declaration.keyOffset,
-               "expected 'type' to be int, float, bool, string or ints");
+               "expected 'type' to be int, float, bool, string, ints, floats or strings");
 
   std::vector<std::string> paths;
   if (const YamlNode *from = node.find("from")) {
@@ -221,12 +240,16 @@ bool Config::readKey(const YamlNode::Entry &declaration, const SourceText &sourc
   size_t foundAt = 0;
   std::string foundPath;
   bool found = false;
-  for (const std::string &path : paths) {
+  for (const std::string &path : paths)
     readPaths[path] = 1;
+  for (const std::string &path : paths) {
     ModelFiles::Found here = files ? files->find(path) : ModelFiles::Found();
-    if (!here.value || here.value->getAsNull())
+    const YamlNode *ofNull = node.find("null");
+    if (!here.value || (here.value->getAsNull() && !ofNull))
       continue;
     std::optional<Value> value = convert(*here.value, *type);
+    if (here.value->getAsNull() && !(value = evaluateHere(*ofNull)))
+      return false;
     if (!value) {
       std::string message = ("expected '" + path + "' to be " + typeText(*type) + ", but found " +
                              describe(*here.value) + " " + jsonText(*here.value))
@@ -265,7 +288,8 @@ bool Config::readKey(const YamlNode::Entry &declaration, const SourceText &sourc
     if (!fallback) {
       if (files)
         log.badInput(files->config().source(), 0,
-                     "expected the key '" + paths.front() + "', which has no default");
+                     "expected the key '" + (paths.empty() ? key : paths.front()) +
+                         "', which has no default");
       else
         bad(declaration.keyOffset, "has no default, and there is no config.json");
       return false;
@@ -293,27 +317,39 @@ bool Config::readKey(const YamlNode::Entry &declaration, const SourceText &sourc
                                               bound->describe() + ", but it is " +
                                               entry.value.describe());
   }
-  if (const YamlNode *oneOf = node.find("one_of"); oneOf && entry.value.kind == Value::String) {
-    std::vector<std::string> known;
-    std::optional<std::string> mapped;
-    for (const YamlNode &item : oneOf->items) {
-      known.push_back(item.text);
-      if (item.text == entry.value.text)
-        mapped = item.text;
-    }
-    for (const YamlNode::Entry &item : oneOf->entries) {
-      known.push_back(item.key);
-      if (item.key == entry.value.text)
-        mapped = item.value.text;
-    }
-    if (!mapped) {
-      const YamlNode *because = node.find("because");
-      return badValue(
-          Severity::CannotCompile,
-          "'" + (found ? foundPath : key) + "' is '" + entry.value.text + "', which is not built" +
-              (because ? Twine(": ") + because->text : Twine()) + "; built: " + join(known, ", "));
-    }
-    entry.value.text = *mapped;
+  if (const YamlNode *oneOf = node.find("one_of")) {
+    auto choose = [&](Value &value) {
+      if (value.kind != Value::String)
+        return true;
+      std::vector<std::string> known;
+      std::optional<std::string> mapped;
+      for (const YamlNode &item : oneOf->items) {
+        known.push_back(item.text);
+        if (item.text == value.text)
+          mapped = item.text;
+      }
+      for (const YamlNode::Entry &item : oneOf->entries) {
+        known.push_back(item.key);
+        if (item.key == value.text)
+          mapped = item.value.text;
+      }
+      if (!mapped) {
+        const YamlNode *because = node.find("because");
+        return badValue(Severity::CannotCompile,
+                        "'" + (found ? foundPath : key) + "' " +
+                            (entry.value.kind == Value::List ? "has '" : "is '") + value.text +
+                            "', which is not built" +
+                            (because ? Twine(": ") + because->text : Twine()) +
+                            "; built: " + join(known, ", "));
+      }
+      value.text = *mapped;
+      return true;
+    };
+    if (!choose(entry.value))
+      return false;
+    for (Value &item : entry.value.items)
+      if (!choose(item))
+        return false;
   }
   entries[key] = std::move(entry);
   return true;
@@ -414,14 +450,15 @@ bool Config::checkStrangers(ArrayRef<Declarations> declarations, const ModelFile
 bool Config::read(ArrayRef<Declarations> declarations, const ModelFiles *files, ProblemLog &log) {
   // One problem per key is worth seeing; what follows from them is not.
   bool fine = true;
-  for (const Declarations &part : declarations) {
-    const YamlNode *section = part.root->find("config");
-    if (!section)
-      continue;
-    for (const YamlNode::Entry &entry : section->entries)
-      if (!readKey(entry, *part.source, files, log))
-        return false;
-  }
+  for (bool isPart : {false, true})
+    for (const Declarations &one : declarations) {
+      const YamlNode *section = one.root->find("config");
+      if (!section || one.isPart != isPart)
+        continue;
+      for (const YamlNode::Entry &entry : section->entries)
+        if (!(isPart && entries.count(entry.key)) && !readKey(entry, *one.source, files, log))
+          return false;
+    }
   if (files)
     fine &= checkStrangers(declarations, *files, log);
   return fine;

@@ -71,6 +71,8 @@ public:
   struct Declarations {
     const YamlNode *root;
     const SourceText *source;
+    bool isPart =
+        false; ///< taken in with `uses`: its keys come last, and only where nobody said them
   };
 
   /// Reads |files| by the declarations, in order; what both declare, the later one decides. Without

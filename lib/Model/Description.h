@@ -28,6 +28,7 @@ struct Weight {
   int64_t stack = 0;           ///< layers; 0: not stacked
   std::string role;            ///< weight, scale, bias, table
   std::string dtype;           ///< f32, bf16, f16: as the compiled model keeps it
+  bool transposed = false;     ///< the tensors have their two sizes the other way round
   std::vector<Source> sources; ///< joined along their first dimension
   Places at;
 
@@ -48,16 +49,39 @@ struct Piece {
   std::vector<int64_t> shape;
 };
 
-using FieldValue =
-    std::variant<std::string, int64_t, double, bool, std::vector<std::string>, std::vector<Piece>>;
+/// How rotary frequencies are scaled: a kind, and what belongs to it, in the kind's order.
+struct Scaling {
+  struct Item {
+    std::string name;
+    std::vector<double> numbers; ///< one, or a list
+    std::string word;            ///< instead of numbers
+  };
+  std::string kind; ///< linear, ntk, dynamic, llama3, yarn, longrope
+  std::vector<Item> items;
+
+  const Item &item(llvm::StringRef name) const;
+};
+
+/// One thing that belongs to a kind of scaling.
+struct ScalingItem {
+  enum Kind { Number, Count, Numbers, Corners };
+  llvm::StringRef name;
+  Kind kind;
+};
+/// What belongs to |kind|; empty when there is no such kind.
+llvm::ArrayRef<ScalingItem> scalingItems(llvm::StringRef kind);
+llvm::ArrayRef<llvm::StringRef> scalingKinds();
+
+using FieldValue = std::variant<std::string, int64_t, double, bool, std::vector<std::string>,
+                                std::vector<Piece>, Scaling>;
 
 struct StepSchema;
 
-/// One op, or a loop over equal layers.
+/// One op, or a loop over equal layers, or one layer of a round of such a loop.
 struct Step {
   const StepSchema *schema = nullptr;
   std::vector<std::pair<std::string, FieldValue>> fields; ///< in the schema's order
-  std::vector<Step> body;                                 ///< of a `repeat`
+  std::vector<Step> body;                                 ///< of a `repeat` or a `layer`
   Places at;
 
   const FieldValue *find(llvm::StringRef name) const;
@@ -65,6 +89,9 @@ struct Step {
   llvm::StringRef text(llvm::StringRef name) const;
   double number(llvm::StringRef name) const;
   int64_t integer(llvm::StringRef name) const;
+  /// The number, or |otherwise| when it was not given.
+  int64_t integer(llvm::StringRef name, int64_t otherwise) const;
+  std::optional<double> optionalNumber(llvm::StringRef name) const;
   llvm::ArrayRef<std::string> names(llvm::StringRef name) const;
 };
 
@@ -123,6 +150,8 @@ enum class FieldKind {
   NewNames, ///< the results' names
   Pieces,   ///< new names with shapes
   Names,    ///< names of values
+  Index,    ///< a whole number, 0 included
+  Scaling,  ///< a map with `kind`; the kind `none` counts as not given
 };
 
 struct FieldSchema {

@@ -359,7 +359,7 @@ private:
         return Value::ofBool(name == "true");
       if (name == "none")
         return Value();
-      if (name == "min" || name == "max" || name == "sqrt")
+      if (argumentCount(name))
         return call(name);
     }
     std::optional<Value> value = lookup(name, isKey);
@@ -410,32 +410,84 @@ private:
     return fail("number '" + found + "' is malformed or out of range");
   }
 
+  /// 0 when there is no such function.
+  static unsigned argumentCount(StringRef name) {
+    return StringSwitch<unsigned>(name)
+        .Cases({"sqrt", "ln", "floor", "length"}, 1)
+        .Cases({"min", "max", "pow", "contains"}, 2)
+        .Cases({"choose", "item"}, 3)
+        .Default(0);
+  }
+
   std::optional<Value> call(StringRef name) {
     if (++depth > maxExpressionDepth)
       return fail("expected fewer nested calls");
     if (!take("("))
       return fail("expected '(' after '" + name + "'");
-    std::optional<Value> first = disjunction(), second;
-    if (!first)
-      return first;
-    if (name != "sqrt") {
-      if (!take(","))
-        return fail("expected two arguments");
-      if (!(second = disjunction()))
-        return second;
+    SmallVector<Value, 3> arguments;
+    for (unsigned i = 0, count = argumentCount(name); i != count; ++i) {
+      if (i && !take(","))
+        return fail("expected " + Twine(count) + " arguments of '" + name + "'");
+      std::optional<Value> one = disjunction();
+      if (!one)
+        return one;
+      arguments.push_back(std::move(*one));
     }
     if (!take(")"))
       return fail("expected ')'");
     --depth;
-    if (!first->isNumber() || (second && !second->isNumber()))
-      return fail("expected numbers in '" + name + "'");
-    if (name == "sqrt") {
-      if (first->asDouble() < 0)
-        return fail("square root of the negative number " + first->describe());
-      return Value::ofFloat(std::sqrt(first->asDouble()));
+    return apply(name, arguments);
+  }
+
+  std::optional<Value> apply(StringRef name, ArrayRef<Value> arguments) {
+    const Value &first = arguments[0];
+    if (name == "choose") {
+      if (first.kind != Value::Bool)
+        return fail("expected true or false to choose by, but found " + first.describe());
+      return first.boolean ? arguments[1] : arguments[2];
     }
-    bool firstLess = first->asDouble() < second->asDouble();
-    return firstLess == (name == "min") ? first : second;
+    if (name == "item")
+      return item(first, arguments[1], arguments[2]);
+    if (name == "length" || name == "contains") {
+      if (first.kind != Value::List && first.kind != Value::None)
+        return fail("expected a list, but found " + first.describe());
+      return name == "length" ? Value::ofInt(first.items.size())
+                              : Value::ofBool(is_contained(first.items, arguments[1]));
+    }
+    for (const Value &one : arguments)
+      if (!one.isNumber())
+        return fail("expected numbers in '" + name + "', but found " + one.describe());
+    if (name == "min" || name == "max")
+      return (first.asDouble() < arguments[1].asDouble()) == (name == "min") ? first : arguments[1];
+    double x = first.asDouble();
+    if (name == "sqrt" && x < 0)
+      return fail("square root of the negative number " + first.describe());
+    if (name == "ln" && x <= 0)
+      return fail("logarithm of " + first.describe() + ", which is not positive");
+    if (name == "floor") {
+      double down = std::floor(x);
+      if (!(std::fabs(down) < 0x1p62))
+        return fail("the result does not fit into 64 bits");
+      return Value::ofInt(int64_t(down));
+    }
+    double result = name == "sqrt" ? std::sqrt(x)
+                    : name == "ln" ? std::log(x)
+                                   : std::pow(x, arguments[1].asDouble());
+    if (!std::isfinite(result))
+      return fail("the result is not a finite number");
+    return Value::ofFloat(result);
+  }
+
+  std::optional<Value> item(const Value &list, const Value &number, const Value &otherwise) {
+    if (list.kind == Value::None)
+      return otherwise;
+    if (list.kind != Value::List || number.kind != Value::Int)
+      return fail("expected a list and a whole number, but found " + list.describe() + " and " +
+                  number.describe());
+    if (number.integer < 0 || uint64_t(number.integer) >= list.items.size())
+      return fail("expected a number below " + Twine(list.items.size()) +
+                  ", the length of the list, but found " + number.describe());
+    return list.items[number.integer];
   }
 
   StringRef text;

@@ -3,8 +3,13 @@
 //
 // Values of descriptions and the small language that computes them:
 //
-//   or and not  == != < <= > >=  + -  * / // %  unary -  ( )  min(a, b)  max(a, b)  sqrt(a)
+//   or and not  == != < <= > >=  + -  * / // %  unary -  ( )
+//   min(a, b)  max(a, b)  pow(a, b)  sqrt(a)  ln(a)  floor(a)  length(list)  contains(list, a)
+//   choose(condition, then, otherwise)  item(list, number, otherwise)
 //   numbers, 'text', true, false, none, $key (of config.json), name (of an axis)
+//
+// All arguments are evaluated, whatever they are chosen by. item() gives |otherwise| when the list
+// is none; none has length 0 and contains nothing.
 //
 // Integers are 64 bits and checked: what overflows is an error, and so is `/` that leaves a
 // remainder (`//` rounds down). A number with a leading zero is an error, because YAML tools

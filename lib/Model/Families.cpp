@@ -21,13 +21,31 @@ struct Family {
 constexpr Family families[] = {
 #include "lib/Model/Families.inc"
 };
+constexpr Family parts[] = {
+#include "lib/Model/Parts.inc"
+};
+
+std::optional<StringRef> textOf(ArrayRef<Family> files, StringRef name) {
+  for (const Family &file : files)
+    if (file.name == name)
+      return StringRef(file.text);
+  return std::nullopt;
+}
 } // namespace
 
-std::optional<StringRef> builtinFamilyText(StringRef name) {
-  for (const Family &family : families)
-    if (family.name == name)
-      return StringRef(family.text);
-  return std::nullopt;
+std::optional<StringRef> builtinFamilyText(StringRef name) { return textOf(families, name); }
+
+std::optional<StringRef> builtinPartText(StringRef name) { return textOf(parts, name); }
+
+ArrayRef<StringRef> builtinParts() {
+  static const std::vector<StringRef> names = [] {
+    std::vector<StringRef> all;
+    for (const Family &part : parts)
+      all.push_back(part.name);
+    llvm::sort(all);
+    return all;
+  }();
+  return names;
 }
 
 ArrayRef<StringRef> builtinFamilies() {

@@ -8,6 +8,7 @@
 #ifndef SLUICE_LIB_MODEL_FAMILIES_H
 #define SLUICE_LIB_MODEL_FAMILIES_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <optional>
 
@@ -15,6 +16,10 @@ namespace sluice::model {
 
 /// The text of families/NAME.yaml; nullopt when there is none. "keys" is there too.
 std::optional<llvm::StringRef> builtinFamilyText(llvm::StringRef name);
+
+/// The text of families/parts/NAME.yaml, which families take in with `uses`.
+std::optional<llvm::StringRef> builtinPartText(llvm::StringRef name);
+llvm::ArrayRef<llvm::StringRef> builtinParts();
 
 } // namespace sluice::model
 

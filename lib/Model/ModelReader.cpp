@@ -63,6 +63,7 @@ private:
   std::optional<Model> readDirectory(StringRef directory, const Parsed *overrides);
   std::optional<Model> readDescription(StringRef path);
   std::optional<Parsed> familyOf(const ModelFiles &files);
+  bool readFragments(const YamlNode &uses, const SourceText &source, std::vector<Parsed> &into);
   bool applyOverrides(const Parsed &description, ModelFiles &files);
   std::optional<Model> resolve(const Parsed &description, const ModelFiles *files,
                                StringRef directory, StringRef defaultName);
@@ -124,6 +125,32 @@ bool Reader::applyOverrides(const Parsed &description, ModelFiles &files) {
   return true;
 }
 
+/// The files of families/parts that `uses` names.
+bool Reader::readFragments(const YamlNode &uses, const SourceText &source,
+                           std::vector<Parsed> &into) {
+  if (uses.kind != YamlNode::List) {
+    log.badInput(source, uses.offset, "expected a list of parts, but found " + uses.describe());
+    return false;
+  }
+  for (const YamlNode &name : uses.items) {
+    std::optional<StringRef> text = builtinPartText(name.text);
+    if (!text) {
+      log.badInput(source, name.offset,
+                   "no part '" + name.text + "' is built in; there are " +
+                       join(builtinParts(), ", "));
+      return false;
+    }
+    std::optional<Parsed> part = parseText(
+        std::make_unique<SourceText>(("families/parts/" + name.text + ".yaml"), text->str()), log);
+    if (!part || !checkKeys(*part->root, *part->source,
+                            {"sluice", "part", "config", "ignored", "refuse", "checks", "blocks"},
+                            "a part", log))
+      return false;
+    into.push_back(std::move(*part));
+  }
+  return true;
+}
+
 std::optional<Model> Reader::resolve(const Parsed &description, const ModelFiles *files,
                                      StringRef directory, StringRef defaultName) {
   std::optional<Parsed> common;
@@ -134,6 +161,15 @@ std::optional<Model> Reader::resolve(const Parsed &description, const ModelFiles
       return std::nullopt;
     declarations.push_back({common->root.get(), common->source.get()});
   }
+  // What a family says itself decides.
+  std::vector<Parsed> used;
+  if (const YamlNode *uses = description.root->find("uses"))
+    if (!readFragments(*uses, *description.source, used))
+      return std::nullopt;
+  std::vector<Config::Declarations> fragments;
+  for (const Parsed &one : used)
+    fragments.push_back({one.root.get(), one.source.get(), /*isPart=*/true});
+  append_range(declarations, fragments);
   declarations.push_back({description.root.get(), description.source.get()});
   Config config;
   if (!config.read(declarations, files, log))
@@ -147,7 +183,8 @@ std::optional<Model> Reader::resolve(const Parsed &description, const ModelFiles
   resolveOptions.seed = options.randomSeed;
   resolveOptions.checkpointDirectory = directory.str();
   std::optional<Description> resolved =
-      Resolver(*description.root, *description.source, config, resolveOptions, log).run();
+      Resolver(*description.root, *description.source, fragments, config, resolveOptions, log)
+          .run();
   if (!resolved)
     return std::nullopt;
   return Model(std::move(*resolved));

@@ -74,7 +74,8 @@ void Importer::weight(const Weight &weight) {
                   RoleAttr::get(b.getContext(), *symbolizeRole(weight.role)),
                   mlir::TypeAttr::get(mlir::RankedTensorType::get(
                       shape, elementType(b.getContext(), weight.dtype))),
-                  b.getArrayAttr(names), b.getDenseI64ArrayAttr(rows), nullptr);
+                  b.getArrayAttr(names), b.getDenseI64ArrayAttr(rows), nullptr,
+                  weight.transposed ? b.getUnitAttr() : nullptr);
 }
 
 mlir::Type Importer::inputType(const InputType &type) {

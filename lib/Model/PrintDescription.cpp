@@ -53,6 +53,8 @@ void Printer::weight(const Weight &weight) {
   os << "  " << yamlScalar(weight.name) << ":\n";
   if (weight.stack)
     os << "    stack: " << weight.stack << '\n';
+  if (weight.transposed)
+    os << "    transposed: true\n";
   os << "    role: " << weight.role << "\n    dtype: " << weight.dtype << '\n';
   auto source = [&](const Source &one) {
     os << "{name: " << yamlScalar(one.name) << ", shape: ";
@@ -81,6 +83,23 @@ void Printer::fieldValue(const FieldSchema &schema, const FieldValue &value) {
     os << (*flag ? "true" : "false");
   } else if (auto *names = std::get_if<std::vector<std::string>>(&value)) {
     list(*names, [&](const std::string &name) { os << yamlScalar(name); });
+  } else if (auto *scaling = std::get_if<Scaling>(&value)) {
+    os << "{kind: " << scaling->kind;
+    for (const Scaling::Item &item : scaling->items) {
+      os << ", " << item.name << ": ";
+      ScalingItem::Kind kind = find_if(scalingItems(scaling->kind), [&](const ScalingItem &one) {
+                                 return one.name == item.name;
+                               })->kind;
+      if (kind == ScalingItem::Corners)
+        os << item.word;
+      else if (kind == ScalingItem::Count)
+        os << int64_t(item.numbers.front());
+      else if (kind == ScalingItem::Number)
+        os << floatText(item.numbers.front());
+      else
+        list(item.numbers, [&](double number) { os << floatText(number); });
+    }
+    os << '}';
   } else {
     os << '{';
     interleaveComma(std::get<std::vector<Piece>>(value), os, [&](const Piece &piece) {
@@ -100,15 +119,15 @@ void Printer::step(const Step &step, unsigned indent) {
     }
   os << ", ";
   at(step.at);
-  if (step.schema->op == "repeat") {
+  if (step.schema->op == "repeat" || step.schema->op == "layer") {
     // A flow map may go on over lines as long as they are indented deeper than the list.
     os << ", steps: [\n";
     for (auto [index, inner] : enumerate(step.body)) {
       // Inside brackets an element is a bare map.
       std::string text;
       raw_string_ostream innerOs(text);
-      Printer(innerOs).step(inner, 0);
-      StringRef element = text;
+      Printer(innerOs).step(inner, indent + 4);
+      StringRef element = StringRef(text).ltrim();
       element.consume_front("- ");
       os.indent(indent + 4) << element.rtrim('\n') << (index + 1 == step.body.size() ? "" : ",")
                             << '\n';

@@ -15,9 +15,7 @@ using namespace llvm;
 
 namespace sluice::model {
 
-// Blocks may call blocks; this many levels, and this many steps in all, are no model but a mistake
-// (or an attack).
-constexpr unsigned maxBlockDepth = 16;
+// So many are no model but a mistake (or an attack).
 constexpr size_t maxSteps = 20'000;
 
 std::string typeText(const InputType &type) {
@@ -126,12 +124,33 @@ bool Resolver::field(const FieldSchema &schema, const YamlNode &node, Step &step
     return found && put(*found);
   }
   case FieldKind::Int: {
+    if (!schema.required) {
+      std::optional<Value> given = evaluateNode(node);
+      if (!given)
+        return false;
+      if (given->kind == Value::None)
+        return true;
+    }
     std::optional<int64_t> found = integer(node, 1, INT32_MAX);
     return found && put(*found);
   }
   case FieldKind::Float: {
-    std::optional<double> found = number(node);
+    std::optional<Value> found = evaluateNode(node);
+    if (!found)
+      return false;
+    if (found->kind == Value::None && !schema.required)
+      return true;
+    if (!found->isNumber())
+      return bad(node.offset, "expected a number, but found " + found->describe());
+    return put(found->asDouble());
+  }
+  case FieldKind::Index: {
+    std::optional<int64_t> found = integer(node, 0, INT32_MAX);
     return found && put(*found);
+  }
+  case FieldKind::Scaling: {
+    std::optional<Scaling> found = scaling(node);
+    return found && (found->kind == "none" || put(std::move(*found)));
   }
   case FieldKind::Flag: {
     std::optional<bool> found = flag(node);
@@ -192,34 +211,20 @@ bool Resolver::step(const YamlNode &node, std::vector<Step> &into, StringSet<> &
   if (!on || !*on)
     return on.has_value();
 
-  auto blockBody = [&](const YamlNode &name) -> const YamlNode * {
-    const YamlNode *blocks = root.find("blocks");
-    const YamlNode *found = blocks ? blocks->find(name.text) : nullptr;
-    if (found && depth < maxBlockDepth)
-      return found;
-    if (found) {
-      bad(name.offset, "expected blocks to call blocks at most " + Twine(maxBlockDepth) +
-                           " levels deep; does '" + name.text + "' call itself?");
-      return nullptr;
-    }
-    SmallVector<StringRef> known;
-    for (const YamlNode::Entry &entry :
-         blocks ? ArrayRef(blocks->entries) : ArrayRef<YamlNode::Entry>())
-      known.push_back(entry.key);
-    bad(name.offset,
-        "no block '" + name.text + "' is declared under 'blocks'" + didYouMean(name.text, known));
-    return nullptr;
-  };
-
   const YamlNode *opNode = node.find("op");
   if (!opNode) {
     const YamlNode *block = node.find("block");
     if (!block)
       return bad(node.offset, "expected 'op' or 'block'");
-    if (!checkKeys(node, text, {"block", "when"}, "a call of a block", log))
+    if (!checkKeys(node, *text, {"block", "when"}, "a call of a block", log))
       return false;
-    const YamlNode *body = blockBody(*block);
-    return body && steps(*body, into, scope, depth + 1);
+    Block body = findBlock(*block, depth);
+    if (!body.steps)
+      return false;
+    const SourceText *outer = std::exchange(text, body.text);
+    bool fine = steps(*body.steps, into, scope, depth + 1);
+    text = outer;
+    return fine;
   }
 
   std::optional<std::string> op = word(*opNode);
@@ -228,13 +233,15 @@ bool Resolver::step(const YamlNode &node, std::vector<Step> &into, StringSet<> &
   const StepSchema *schema = stepSchema(*op);
   if (!schema)
     return bad(opNode->offset, "no step '" + *op + "' is known" + didYouMean(*op, stepNames()));
-  bool isRepeat = *op == "repeat";
+  bool isRepeat = *op == "repeat", isLayer = *op == "layer";
   SmallVector<StringRef> known = {"op", "when", "at"};
   for (const FieldSchema &one : schema->fields)
     known.push_back(one.name);
   if (isRepeat)
-    known.append({"block", "steps"});
-  if (!checkKeys(node, text, known, "step '" + *op + "'", log))
+    known.append({"block", "steps", "each"});
+  if (isLayer)
+    known.push_back("steps");
+  if (!checkKeys(node, *text, known, "step '" + *op + "'", log))
     return false;
 
   Step made;
@@ -255,13 +262,13 @@ bool Resolver::step(const YamlNode &node, std::vector<Step> &into, StringSet<> &
   });
   if (!fine)
     return false;
-  if (isRepeat) {
-    const YamlNode *block = node.find("block"), *list = node.find("steps");
-    if (!block == !list)
-      return bad(node.offset, "expected either 'block' or 'steps' in a repeat");
-    const YamlNode *body = list ? list : blockBody(*block);
-    StringSet<> inner = scope;
-    if (!body || !steps(*body, made.body, inner, depth + 1))
+  if (isRepeat)
+    return repeatBody(node, std::move(made), into, scope, depth);
+  if (isLayer) {
+    const YamlNode *list = node.find("steps");
+    if (!list)
+      return bad(node.offset, "expected 'steps' in a layer");
+    if (!steps(*list, made.body, scope, depth + 1))
       return false;
   }
   for (const std::string &name : defined)
@@ -283,7 +290,7 @@ bool Resolver::steps(const YamlNode &list, std::vector<Step> &into, StringSet<> 
 bool Resolver::functionEntry(const YamlNode::Entry &entry, Description &out) {
   const YamlNode &node = entry.value;
   if (!expect(node, YamlNode::Map, "a map with inputs, steps and results") ||
-      !checkKeys(node, text, {"when", "inputs", "steps", "results", "at"},
+      !checkKeys(node, *text, {"when", "inputs", "steps", "results", "at"},
                  "function '" + entry.key + "'", log))
     return false;
   std::optional<bool> on = isOn(node);

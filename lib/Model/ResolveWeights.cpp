@@ -136,8 +136,9 @@ bool Resolver::sourceEntry(const YamlNode &node, Weight &weight) {
 bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
   const YamlNode &node = entry.value;
   if (!expect(node, YamlNode::Map, "a map") ||
-      !checkKeys(node, text,
-                 {"when", "stack", "role", "name", "shape", "sources", "dtype", "tied", "at"},
+      !checkKeys(node, *text,
+                 {"when", "stack", "role", "name", "shape", "sources", "dtype", "tied",
+                  "transposed", "at"},
                  "weight '" + entry.key + "'", log))
     return false;
   Weight weight;
@@ -169,9 +170,15 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
         return false;
       weight.dtype = *found;
     }
+    if (const YamlNode *transposed = node.find("transposed")) {
+      std::optional<bool> found = flag(*transposed);
+      if (!found)
+        return false;
+      weight.transposed = *found;
+    }
     if (const YamlNode *tiedNode = node.find("tied")) {
       if (!expect(*tiedNode, YamlNode::Map, "a map with 'to' and 'when'") ||
-          !checkKeys(*tiedNode, text, {"to", "when"}, "'tied'", log))
+          !checkKeys(*tiedNode, *text, {"to", "when"}, "'tied'", log))
         return false;
       std::optional<bool> tiedOn = isOn(*tiedNode);
       const YamlNode *to = tiedNode->find("to");
@@ -191,7 +198,7 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
       return false;
     for (const YamlNode &item : list->items)
       if (!expect(item, YamlNode::Map, "a map with 'name' and 'shape'") ||
-          !checkKeys(item, text, {"name", "shape"}, "a source", log) || !sourceEntry(item, weight))
+          !checkKeys(item, *text, {"name", "shape"}, "a source", log) || !sourceEntry(item, weight))
         return false;
     return !weight.sources.empty() || bad(list->offset, "expected at least one source");
   });
@@ -226,6 +233,9 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
                                     (overflowed ? Twine("more than 2^64") : Twine(elements)) +
                                     " elements in " + Twine(rows) +
                                     " rows, more than any machine holds; check the sizes");
+  if (weight.transposed && weight.layerShape().size() != 2)
+    return bad(entry.keyOffset, "expected two sizes of a transposed weight, but found " +
+                                    shapeText(weight.layerShape()));
   if (weight.role == "scale" || weight.role == "bias") {
     if (weight.layerShape().size() != 1)
       return bad(entry.keyOffset, "expected one size for a " + weight.role + ", but found " +
@@ -285,10 +295,13 @@ bool Resolver::matchSource(const Weight &weight, Source &source) {
                      "' of weight '" + weight.name + "', which has " + Twine(layers) + " layers");
       return false;
     }
-    if (ArrayRef<int64_t>(view->shape) != ArrayRef<int64_t>(source.shape)) {
+    std::vector<int64_t> stored = source.shape;
+    if (weight.transposed)
+      std::reverse(stored.begin(), stored.end());
+    if (ArrayRef<int64_t>(view->shape) != ArrayRef<int64_t>(stored)) {
       log.report(Severity::BadInput, shownPlace(weight.at),
                  "tensor '" + name + "' has shape " + shapeText(view->shape) +
-                     ", but the description makes it " + shapeText(source.shape));
+                     ", but the description makes it " + shapeText(stored));
       return false;
     }
     if (view->dtype != DType::F32 && view->dtype != DType::BF16 && view->dtype != DType::F16) {
@@ -332,8 +345,8 @@ bool Resolver::matchTied(const Description &out) {
 
 bool Resolver::matchCheckpoint(Description &out) {
   if (!checkpoint && !out.seed && !out.weights.empty()) {
-    log.badInput(text.name(), "expected a checkpoint; give 'checkpoint: DIRECTORY' in the "
-                              "description, or --weights=random:SEED");
+    log.badInput(text->name(), "expected a checkpoint; give 'checkpoint: DIRECTORY' in the "
+                               "description, or --weights=random:SEED");
     return false;
   }
   for (Weight &weight : out.weights)
@@ -350,7 +363,7 @@ bool Resolver::chooseDType(Description &out) {
   const YamlNode *section = root.find("dtypes");
   if (section) {
     if (!expect(*section, YamlNode::Map, "a map of dtypes") ||
-        !checkKeys(*section, text, {"weights"}, "'dtypes'", log))
+        !checkKeys(*section, *text, {"weights"}, "'dtypes'", log))
       return false;
     if (const YamlNode *weights = section->find("weights")) {
       std::optional<std::string> found = oneOf(*weights, {"f32", "bf16", "f16"});

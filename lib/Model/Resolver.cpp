@@ -40,6 +40,8 @@ std::optional<Value> Resolver::evaluateNode(const YamlNode &node) {
             reading->push_back(*entry->place);
           return entry->value;
         }
+        if (auto local = locals.find(name); local != locals.end())
+          return local->second;
         auto axis = axes.find(name);
         if (axis == axes.end())
           return std::nullopt;
@@ -171,7 +173,7 @@ bool Resolver::placed(const YamlNode &node, size_t offset, Places &places, funct
     return false;
   if (const YamlNode *at = node.find("at"))
     return readAt(*at, places);
-  places.push_back(text.position(offset));
+  places.push_back(text->position(offset));
   for (FilePosition &place : read)
     if (!is_contained(places, place))
       places.push_back(std::move(place));
@@ -183,10 +185,10 @@ bool Resolver::placed(const YamlNode &node, size_t offset, Places &places, funct
 //===----------------------------------------------------------------------===//
 
 bool Resolver::header(Description &out) {
-  if (!checkKeys(root, text, {"sluice",  "model",     "family",     "from",    "set",    "config",
-                              "ignored", "refuse",    "checks",     "axes",    "dtypes", "limits",
-                              "eos",     "embed",     "spellings",  "weights", "unused", "kv",
-                              "blocks",  "functions", "checkpoint", "random",  "at"},
+  if (!checkKeys(root, *text, {"sluice", "model",   "family",    "uses",       "from",    "set",
+                               "config", "ignored", "refuse",    "checks",     "axes",    "dtypes",
+                               "limits", "eos",     "embed",     "spellings",  "weights", "unused",
+                               "kv",     "blocks",  "functions", "checkpoint", "random",  "at"},
                  "a description", log))
     return false;
   const YamlNode *edition = root.find("sluice");
@@ -199,7 +201,7 @@ bool Resolver::header(Description &out) {
   if (!head || (model && family))
     return bad(head ? head->offset : 0, "expected one of 'model' and 'family', with name and kind");
   if (!expect(*head, YamlNode::Map, "a map with name and kind") ||
-      !checkKeys(*head, text, {"name", "kind"}, "'model'", log))
+      !checkKeys(*head, *text, {"name", "kind"}, "'model'", log))
     return false;
   const YamlNode *name = head->find("name"), *kind = head->find("kind");
   if (!kind || !name)
@@ -233,14 +235,25 @@ bool Resolver::axesSection() {
 }
 
 bool Resolver::checks() {
-  const YamlNode *section = root.find("checks");
+  for (const Config::Declarations &fragment : fragments) {
+    const SourceText *own = std::exchange(text, fragment.source);
+    bool fine = checksOf(*fragment.root);
+    text = own;
+    if (!fine)
+      return false;
+  }
+  return checksOf(root);
+}
+
+bool Resolver::checksOf(const YamlNode &file) {
+  const YamlNode *section = file.find("checks");
   if (!section)
     return true;
   if (!expect(*section, YamlNode::List, "a list of checks"))
     return false;
   for (const YamlNode &check : section->items) {
     if (!expect(check, YamlNode::Map, "a map with 'that' and 'say'") ||
-        !checkKeys(check, text, {"that", "say"}, "a check", log))
+        !checkKeys(check, *text, {"that", "say"}, "a check", log))
       return false;
     const YamlNode *that = check.find("that"), *say = check.find("say");
     if (!that || !say)
@@ -278,8 +291,9 @@ bool Resolver::memoriesSection(Description &out) {
     KVMemory memory;
     bool fine = placed(node, node.offset, memory.at, [&] {
       if (!expect(node, YamlNode::Map, "a map") ||
-          !checkKeys(node, text, {"name", "layers", "heads", "key", "value", "dtype", "page", "at"},
-                     "'kv'", log))
+          !checkKeys(node, *text,
+                     {"name", "layers", "heads", "key", "value", "dtype", "page", "at"}, "'kv'",
+                     log))
         return false;
       for (auto [key, into] : {std::pair<StringRef, int64_t *>{"layers", &memory.layers},
                                {"heads", &memory.heads},
@@ -338,7 +352,7 @@ std::optional<Description> Resolver::run() {
 
   if (const YamlNode *limits = root.find("limits")) {
     if (!expect(*limits, YamlNode::Map, "a map of limits") ||
-        !checkKeys(*limits, text, {"vocab", "max_positions", "token_types"}, "'limits'", log))
+        !checkKeys(*limits, *text, {"vocab", "max_positions", "token_types"}, "'limits'", log))
       return std::nullopt;
     for (const YamlNode::Entry &entry : limits->entries) {
       std::optional<int64_t> limit = integer(entry.value, 1, INT32_MAX);
@@ -365,7 +379,7 @@ std::optional<Description> Resolver::run() {
   }
   if (const YamlNode *embed = root.find("embed")) {
     if (!expect(*embed, YamlNode::Map, "a map") ||
-        !checkKeys(*embed, text, {"when", "max_seq_length"}, "'embed'", log))
+        !checkKeys(*embed, *text, {"when", "max_seq_length"}, "'embed'", log))
       return std::nullopt;
     std::optional<bool> on = isOn(*embed);
     if (!on)
@@ -384,7 +398,7 @@ std::optional<Description> Resolver::run() {
     if (!readAt(*at, out.at))
       return std::nullopt;
   } else {
-    out.at.push_back(text.position(0));
+    out.at.push_back(text->position(0));
   }
   return out;
 }

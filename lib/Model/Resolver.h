@@ -33,9 +33,12 @@ struct ResolveOptions {
 
 class Resolver {
 public:
-  Resolver(const YamlNode &root, const SourceText &text, const Config &config,
+  /// |fragments|: files whose blocks and checks |root| may use.
+  Resolver(const YamlNode &root, const SourceText &text,
+           llvm::ArrayRef<Config::Declarations> fragments, const Config &config,
            const ResolveOptions &options, ProblemLog &log)
-      : root(root), text(text), config(config), options(options), log(log) {}
+      : root(root), fragments(fragments), ownText(&text), text(&text), config(config),
+        options(options), log(log) {}
 
   /// Nullopt after reporting.
   std::optional<Description> run();
@@ -54,7 +57,7 @@ private:
   std::optional<bool> isOn(const YamlNode &map);
 
   bool bad(size_t offset, const llvm::Twine &message) {
-    log.badInput(text, offset, message);
+    log.badInput(*text, offset, message);
     return false;
   }
   bool expect(const YamlNode &node, YamlNode::Kind kind, const llvm::Twine &what);
@@ -66,6 +69,7 @@ private:
   // Sections.
   bool header(Description &out);
   bool checks();
+  bool checksOf(const YamlNode &file);
   bool axesSection();
   bool weightsSource(Description &out);
   bool weightsSection(Description &out);
@@ -86,11 +90,23 @@ private:
              unsigned depth);
   bool step(const YamlNode &node, std::vector<Step> &into, llvm::StringSet<> &scope,
             unsigned depth);
+  struct Block {
+    const YamlNode *steps = nullptr; ///< null after reporting
+    const SourceText *text = nullptr;
+  };
+  Block findBlock(const YamlNode &name, unsigned depth);
+  bool repeatBody(const YamlNode &node, Step repeat, std::vector<Step> &into,
+                  const llvm::StringSet<> &scope, unsigned depth);
+  bool layerKinds(const YamlNode &each, int64_t layers, std::vector<unsigned> &kindOf,
+                  std::vector<llvm::StringMap<Value>> &kinds);
+  std::optional<Scaling> scaling(const YamlNode &node);
   bool field(const FieldSchema &schema, const YamlNode &node, Step &step, llvm::StringSet<> &scope,
              std::vector<std::string> &defined);
 
   const YamlNode &root;
-  const SourceText &text;
+  llvm::ArrayRef<Config::Declarations> fragments;
+  const SourceText *ownText; ///< of |root|
+  const SourceText *text;    ///< of the file that is being read: the description's, or a fragment's
   const Config &config;
   const ResolveOptions &options;
   ProblemLog &log;
@@ -100,7 +116,8 @@ private:
     Places at;
   };
   llvm::StringMap<Axis> axes;
-  Places *reading = nullptr; ///< where the places of read keys go
+  llvm::StringMap<Value> locals; ///< names of the layer that is being read
+  Places *reading = nullptr;     ///< where the places of read keys go
   llvm::StringMap<std::vector<std::string>> spellings;
   llvm::StringSet<> switchedOff;       ///< weights whose `when` is false
   llvm::StringMap<std::string> sameAs; ///< tied weight -> the weight that it is

@@ -9,6 +9,7 @@
 #include "Description.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace llvm;
 
@@ -17,8 +18,8 @@ namespace sluice::model {
 namespace {
 
 constexpr StringRef normKinds[] = {"rms", "layer", "l2"};
-constexpr StringRef functions[] = {"silu", "gelu_erf", "gelu_tanh", "quick_gelu",
-                                   "relu", "relu2",    "tanh",      "sigmoid"};
+constexpr StringRef functions[] = {"silu",  "gelu_erf", "gelu_tanh", "quick_gelu", "relu",
+                                   "relu2", "tanh",     "sigmoid",   "identity"};
 constexpr StringRef pairings[] = {"halves", "neighbours"};
 constexpr StringRef masks[] = {"causal", "all"};
 constexpr StringRef poolKinds[] = {"mean", "first", "last"};
@@ -26,21 +27,21 @@ constexpr StringRef nanRules[] = {"propagate", "ignore"};
 
 constexpr bool optional = false;
 
-constexpr FieldSchema embedFields[] = {
-    {"table", FieldKind::ValueOrWeight}, {"ids", FieldKind::Value}, {"to", FieldKind::NewName}};
+constexpr FieldSchema embedFields[] = {{"table", FieldKind::ValueOrWeight},
+                                       {"ids", FieldKind::Value},
+                                       {"offset", FieldKind::Index, optional},
+                                       {"to", FieldKind::NewName}};
 constexpr FieldSchema gatherFields[] = {{"table", FieldKind::Weight},
                                         {"ids", FieldKind::Value},
                                         {"home", FieldKind::Word},
                                         {"to", FieldKind::NewName}};
 constexpr FieldSchema awaitFields[] = {{"x", FieldKind::Value}, {"to", FieldKind::NewName}};
 constexpr FieldSchema positionsFields[] = {{"batch", FieldKind::Value}, {"to", FieldKind::NewName}};
-constexpr FieldSchema normFields[] = {{"kind", FieldKind::Word, true, normKinds},
-                                      {"x", FieldKind::Value},
-                                      {"weight", FieldKind::Weight, optional},
-                                      {"bias", FieldKind::Weight, optional},
-                                      {"eps", FieldKind::Float},
-                                      {"dtype", FieldKind::DType, optional},
-                                      {"to", FieldKind::NewName}};
+constexpr FieldSchema normFields[] = {
+    {"kind", FieldKind::Word, true, normKinds}, {"x", FieldKind::Value},
+    {"weight", FieldKind::Weight, optional},    {"bias", FieldKind::Weight, optional},
+    {"offset", FieldKind::Float, optional},     {"eps", FieldKind::Float},
+    {"dtype", FieldKind::DType, optional},      {"to", FieldKind::NewName}};
 constexpr FieldSchema linearFields[] = {{"x", FieldKind::Value},
                                         {"weight", FieldKind::Weight},
                                         {"bias", FieldKind::Weight, optional},
@@ -48,6 +49,10 @@ constexpr FieldSchema linearFields[] = {{"x", FieldKind::Value},
 constexpr FieldSchema activationFields[] = {{"function", FieldKind::Word, true, functions},
                                             {"x", FieldKind::Value},
                                             {"gated", FieldKind::Flag, optional},
+                                            {"input_scale", FieldKind::Float, optional},
+                                            {"output_scale", FieldKind::Float, optional},
+                                            {"limit", FieldKind::Float, optional},
+                                            {"up_offset", FieldKind::Float, optional},
                                             {"dtype", FieldKind::DType, optional},
                                             {"to", FieldKind::NewName}};
 constexpr FieldSchema addFields[] = {
@@ -63,23 +68,24 @@ constexpr FieldSchema roundFields[] = {
 constexpr FieldSchema ropeFields[] = {{"pairing", FieldKind::Word, true, pairings},
                                       {"x", FieldKind::Value},
                                       {"positions", FieldKind::Value},
+                                      {"batch", FieldKind::Value, optional},
                                       {"theta", FieldKind::Float},
                                       {"dims", FieldKind::Int, optional},
+                                      {"scaling", FieldKind::Scaling, optional},
+                                      {"amplitude", FieldKind::Float, optional},
                                       {"to", FieldKind::NewName}};
 constexpr FieldSchema appendFields[] = {{"key", FieldKind::Value},
                                         {"value", FieldKind::Value},
                                         {"pages", FieldKind::Value},
                                         {"batch", FieldKind::Value},
                                         {"to", FieldKind::NewName}};
-constexpr FieldSchema attentionFields[] = {{"query", FieldKind::Value},
-                                           {"key", FieldKind::Value, optional},
-                                           {"value", FieldKind::Value, optional},
-                                           {"pages", FieldKind::Value, optional},
-                                           {"batch", FieldKind::Value},
-                                           {"mask", FieldKind::Word, true, masks},
-                                           {"scale", FieldKind::Float},
-                                           {"dtype", FieldKind::DType, optional},
-                                           {"to", FieldKind::NewName}};
+constexpr FieldSchema attentionFields[] = {
+    {"query", FieldKind::Value},           {"key", FieldKind::Value, optional},
+    {"value", FieldKind::Value, optional}, {"pages", FieldKind::Value, optional},
+    {"batch", FieldKind::Value},           {"mask", FieldKind::Word, true, masks},
+    {"window", FieldKind::Int, optional},  {"sinks", FieldKind::Weight, optional},
+    {"scale", FieldKind::Float},           {"softcap", FieldKind::Float, optional},
+    {"dtype", FieldKind::DType, optional}, {"to", FieldKind::NewName}};
 constexpr FieldSchema poolFields[] = {{"kind", FieldKind::Word, true, poolKinds},
                                       {"x", FieldKind::Value},
                                       {"batch", FieldKind::Value},
@@ -89,7 +95,12 @@ constexpr FieldSchema drawFields[] = {{"logits", FieldKind::Value},
                                       {"temperature", FieldKind::Value},
                                       {"rng", FieldKind::Value},
                                       {"to", FieldKind::NewNames}};
-constexpr FieldSchema repeatFields[] = {{"layers", FieldKind::Int}, {"carry", FieldKind::Names}};
+constexpr FieldSchema repeatFields[] = {{"layers", FieldKind::Int},
+                                        {"first", FieldKind::Index, optional},
+                                        {"end", FieldKind::Int, optional},
+                                        {"every", FieldKind::Int, optional},
+                                        {"carry", FieldKind::Names}};
+constexpr FieldSchema layerFields[] = {{"number", FieldKind::Index}};
 
 constexpr StepSchema schemas[] = {
     {"embed", embedFields},
@@ -111,7 +122,25 @@ constexpr StepSchema schemas[] = {
     {"argmax", argmaxFields},
     {"draw", drawFields},
     {"repeat", repeatFields},
+    {"layer", layerFields},
 };
+
+constexpr ScalingItem factorOnly[] = {{"factor", ScalingItem::Number}};
+constexpr ScalingItem dynamicItems[] = {{"factor", ScalingItem::Number},
+                                        {"original", ScalingItem::Count}};
+constexpr ScalingItem llama3Items[] = {{"factor", ScalingItem::Number},
+                                       {"low", ScalingItem::Number},
+                                       {"high", ScalingItem::Number},
+                                       {"original", ScalingItem::Count}};
+constexpr ScalingItem yarnItems[] = {{"factor", ScalingItem::Number},
+                                     {"fast", ScalingItem::Number},
+                                     {"slow", ScalingItem::Number},
+                                     {"original", ScalingItem::Count},
+                                     {"corners", ScalingItem::Corners}};
+constexpr ScalingItem longropeItems[] = {{"short", ScalingItem::Numbers},
+                                         {"long", ScalingItem::Numbers},
+                                         {"original", ScalingItem::Count}};
+constexpr StringRef kindsOfScaling[] = {"linear", "ntk", "dynamic", "llama3", "yarn", "longrope"};
 
 } // namespace
 
@@ -128,6 +157,21 @@ ArrayRef<StringRef> stepNames() {
     return all;
   }();
   return names;
+}
+
+ArrayRef<ScalingItem> scalingItems(StringRef kind) {
+  return StringSwitch<ArrayRef<ScalingItem>>(kind)
+      .Cases({"linear", "ntk"}, factorOnly)
+      .Case("dynamic", dynamicItems)
+      .Case("llama3", llama3Items)
+      .Case("yarn", yarnItems)
+      .Case("longrope", longropeItems)
+      .Default({});
+}
+ArrayRef<StringRef> scalingKinds() { return kindsOfScaling; }
+
+const Scaling::Item &Scaling::item(StringRef name) const {
+  return *llvm::find_if(items, [&](const Item &one) { return one.name == name; });
 }
 
 std::vector<int64_t> Weight::layerShape() const {
@@ -149,6 +193,12 @@ StringRef Step::text(StringRef name) const {
 }
 double Step::number(StringRef name) const { return std::get<double>(*find(name)); }
 int64_t Step::integer(StringRef name) const { return std::get<int64_t>(*find(name)); }
+int64_t Step::integer(StringRef name, int64_t otherwise) const {
+  return has(name) ? integer(name) : otherwise;
+}
+std::optional<double> Step::optionalNumber(StringRef name) const {
+  return has(name) ? std::optional<double>(number(name)) : std::nullopt;
+}
 ArrayRef<std::string> Step::names(StringRef name) const {
   return std::get<std::vector<std::string>>(*find(name));
 }

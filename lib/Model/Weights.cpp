@@ -69,7 +69,7 @@ static uint64_t mix(uint64_t z) {
 }
 
 void generateWeights(uint64_t seed, StringRef name, Role role, int64_t fanIn, int64_t first,
-                     MutableArrayRef<float> out) {
+                     MutableArrayRef<float> out, int64_t step) {
   uint64_t hash = 0xCBF29CE484222325ull; // FNV-1a
   for (char c : name)
     hash = (hash ^ uint8_t(c)) * 0x100000001B3ull;
@@ -78,7 +78,7 @@ void generateWeights(uint64_t seed, StringRef name, Role role, int64_t fanIn, in
                      ? float(std::sqrt(3.0) * 1.2 / std::sqrt(double(fanIn)))
                      : 0.2f;
   for (size_t i = 0; i != out.size(); ++i) {
-    uint64_t z = mix(base + (uint64_t(first) + i + 1) * 0x9E3779B97F4A7C15ull);
+    uint64_t z = mix(base + (uint64_t(first) + i * uint64_t(step) + 1) * 0x9E3779B97F4A7C15ull);
     float u = float(z >> 40) * 0x1p-23f - 1.0f;
     float scaled = u * spread;
     out[i] = role == Role::Scale ? 1.0f + scaled : scaled;
@@ -127,6 +127,7 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
     append_range(tensor.shape, param.getLayerType().getShape());
     tensor.shape.front() = rows;
     tensor.role = param.getRole();
+    tensor.transposed = param.getTransposed();
     if (!randomSeed) {
       tensor.view = checkpoint ? checkpoint->find(tensor.name) : nullptr;
       StringRef where = checkpoint ? checkpoint->directory() : "the module";
@@ -136,10 +137,13 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
         return std::nullopt;
       }
       DType dtype = tensor.view->dtype;
-      if (ArrayRef(tensor.view->shape) != ArrayRef(tensor.shape) ||
+      SmallVector<int64_t> stored(tensor.shape);
+      if (tensor.transposed)
+        std::reverse(stored.begin(), stored.end());
+      if (ArrayRef(tensor.view->shape) != ArrayRef(stored) ||
           (dtype != DType::F32 && dtype != DType::BF16 && dtype != DType::F16)) {
         log.badInput(where, "tensor '" + tensor.name + "': expected F32, BF16 or F16 of shape " +
-                                shapeText(tensor.shape) + ", but found " + dtypeName(dtype) + " " +
+                                shapeText(stored) + ", but found " + dtypeName(dtype) + " " +
                                 shapeText(tensor.view->shape));
         return std::nullopt;
       }
@@ -149,30 +153,50 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
   return all;
 }
 
+/// Calls |run| for stretches of [first, first + count) whose numbers lie |step| apart in the
+/// tensor: |run|(where the first of them is there, step, how many, from which of the count on).
+static void forEachStretch(const WeightTensor &tensor, int64_t first, int64_t count,
+                           function_ref<void(int64_t, int64_t, int64_t, int64_t)> run) {
+  if (!tensor.transposed)
+    return run(first, 1, count, 0);
+  int64_t rows = tensor.rows(), columns = tensor.rowSize();
+  for (int64_t done = 0; done < count;) {
+    int64_t row = (first + done) / columns, column = (first + done) % columns;
+    int64_t now = std::min(columns - column, count - done);
+    run(column * rows + row, rows, now, done);
+    done += now;
+  }
+}
+
 void WeightStore::read(const WeightTensor &tensor, int64_t first,
                        MutableArrayRef<float> out) const {
   assert(first >= 0 && first + int64_t(out.size()) <= tensor.elements());
-  if (!tensor.view) {
-    generateWeights(*randomSeed, tensor.name, tensor.role, tensor.shape.back(), first, out);
-    return;
-  }
-  const uint8_t *bytes = tensor.view->bytes.data();
-  switch (tensor.view->dtype) {
-  case DType::F32:
-    for (size_t i = 0; i != out.size(); ++i)
-      out[i] = bit_cast<float>(support::endian::read32le(bytes + 4 * (first + i)));
-    return;
-  case DType::BF16:
-    for (size_t i = 0; i != out.size(); ++i)
-      out[i] = fromBF16(support::endian::read16le(bytes + 2 * (first + i)));
-    return;
-  case DType::F16:
-    for (size_t i = 0; i != out.size(); ++i)
-      out[i] = fromF16(support::endian::read16le(bytes + 2 * (first + i)));
-    return;
-  default:
-    llvm_unreachable("sources() lets only these through");
-  }
+  forEachStretch(
+      tensor, first, out.size(), [&](int64_t at, int64_t step, int64_t count, int64_t from) {
+        MutableArrayRef<float> part = out.slice(from, count);
+        if (!tensor.view) {
+          generateWeights(*randomSeed, tensor.name, tensor.role,
+                          tensor.transposed ? tensor.rows() : tensor.shape.back(), at, part, step);
+          return;
+        }
+        const uint8_t *bytes = tensor.view->bytes.data();
+        switch (tensor.view->dtype) {
+        case DType::F32:
+          for (int64_t i = 0; i != count; ++i)
+            part[i] = bit_cast<float>(support::endian::read32le(bytes + 4 * (at + i * step)));
+          return;
+        case DType::BF16:
+          for (int64_t i = 0; i != count; ++i)
+            part[i] = fromBF16(support::endian::read16le(bytes + 2 * (at + i * step)));
+          return;
+        case DType::F16:
+          for (int64_t i = 0; i != count; ++i)
+            part[i] = fromF16(support::endian::read16le(bytes + 2 * (at + i * step)));
+          return;
+        default:
+          llvm_unreachable("sources() lets only these through");
+        }
+      });
 }
 
 void WeightStore::read(const WeightTensor &tensor, int64_t first, int64_t count, mlir::Type type,
@@ -184,7 +208,15 @@ void WeightStore::read(const WeightTensor &tensor, int64_t first, int64_t count,
                                             : isBF16 ? DType::BF16
                                                      : DType::F16)) {
     size_t size = isF32 ? 4 : 2;
-    memcpy(out, tensor.view->bytes.data() + first * size, count * size);
+    const uint8_t *bytes = tensor.view->bytes.data();
+    auto *to = static_cast<uint8_t *>(out);
+    forEachStretch(tensor, first, count, [&](int64_t at, int64_t step, int64_t now, int64_t from) {
+      if (step == 1)
+        memcpy(to + from * size, bytes + at * size, now * size);
+      else
+        for (int64_t i = 0; i != now; ++i)
+          memcpy(to + (from + i) * size, bytes + (at + i * step) * size, size);
+    });
     return;
   }
   if (isF32) {

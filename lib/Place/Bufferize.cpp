@@ -50,6 +50,8 @@ static Attribute boundOf(BlockArgument argument) {
     else
       continue;
     int64_t rows = cast<RankedTensorType>(table.getType()).getDimSize(0);
+    if (auto embed = dyn_cast<EmbedOp>(user); embed && !ShapedType::isDynamic(rows))
+      rows -= static_cast<int64_t>(embed.getOffset().value_or(0));
     if (ShapedType::isDynamic(rows))
       ofRows = true;
     else

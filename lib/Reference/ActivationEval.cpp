@@ -38,6 +38,8 @@ double sluice::reference::applyFunction(Function function, double x) {
     return std::tanh(x);
   case Function::Sigmoid:
     return sigmoid(x);
+  case Function::Identity:
+    return x;
   }
   llvm_unreachable("every function has a case");
 }
@@ -59,6 +61,7 @@ double sluice::reference::functionSlack(Function function, double x) {
   case Function::Tanh:
     return 8 * u;
   case Function::Relu:
+  case Function::Identity:
     return 0;
   case Function::Relu2:
     return 2 * u * f;
@@ -84,16 +87,31 @@ static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
     return op.emitError() << "expects an even number of channels to gate, but 'rows' has " << C;
   int64_t F = op.getGated() ? C / 2 : C;
   Function function = op.getFunction();
+  auto number = [](std::optional<APFloat> given, double otherwise) {
+    return given ? given->convertToDouble() : otherwise;
+  };
+  double inputScale = number(op.getInputScale(), 1), outputScale = number(op.getOutputScale(), 1),
+         limit = number(op.getLimit(), HUGE_VAL), upOffset = number(op.getUpOffset(), 0);
   Tensor result =
       Tensor::bounded(cast<ShapedType>(op.getResult().getType()).getElementType(), {R, F});
   for (int64_t r = 0; r < R; ++r)
     for (int64_t j = 0; j < F; ++j) {
       double x = rows({r, j});
+      if (x > limit) // not std::min, which would lose a NaN
+        x = limit;
+      x *= inputScale;
       double value = applyFunction(function, x), slack = functionSlack(function, x);
+      if (op.getInputScale() && std::isfinite(x))
+        slack += 2 * u * std::fabs(x) * functionSlope(function, x);
       if (op.getGated()) {
         double gate = rows({r, F + j});
+        gate = (gate > limit ? limit : gate < -limit ? -limit : gate) + upOffset;
         value *= gate;
-        slack = slack * std::fabs(gate) + 2 * u * std::fabs(value);
+        slack = slack * std::fabs(gate) + (op.getUpOffset() ? 4 : 2) * u * std::fabs(value);
+      }
+      if (op.getOutputScale()) {
+        value *= outputScale;
+        slack = slack * std::fabs(outputScale) + 2 * u * std::fabs(value);
       }
       result.put(result.at({r, j}), value, slack);
     }

@@ -9,8 +9,8 @@ using namespace sluice;
 using namespace sluice::reference;
 
 static Tensor gatherRows(Operation *op, const Tensor &table, const Tensor &ids, Type element,
-                         Frame &frame) {
-  int64_t V = table.dim(0), C = table.dim(1), R = ids.dim(0);
+                         Frame &frame, int64_t offset = 0) {
+  int64_t V = table.dim(0) - offset, C = table.dim(1), R = ids.dim(0);
   Tensor result(element, {R, C});
   result.accuracy = table.accuracy;
   result.roughened = table.roughened;
@@ -25,15 +25,16 @@ static Tensor gatherRows(Operation *op, const Tensor &table, const Tensor &ids, 
       continue; // the row is left zero
     }
     for (int64_t c = 0; c < C; ++c)
-      result.move(result.at({r, c}), table, table.at({id, c}));
+      result.move(result.at({r, c}), table, table.at({id + offset, c}));
   }
   return result;
 }
 
 static LogicalResult evalEmbed(EmbedOp op, Frame &frame) {
   Type element = cast<ShapedType>(op.getResult().getType()).getElementType();
-  return frame.give(op.getResult(), gatherRows(op, frame.tensor(op.getTable()),
-                                               frame.tensor(op.getIds()), element, frame));
+  return frame.give(op.getResult(),
+                    gatherRows(op, frame.tensor(op.getTable()), frame.tensor(op.getIds()), element,
+                               frame, static_cast<int64_t>(op.getOffset().value_or(0))));
 }
 
 static LogicalResult evalGather(GatherOp op, Frame &frame) {

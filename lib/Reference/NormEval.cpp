@@ -18,11 +18,14 @@ static LogicalResult evalNorm(NormOp op, Frame &frame) {
   const Tensor *bias = op.getBias() ? &frame.tensor(op.getBias()) : nullptr;
   double eps = op.getEps().convertToDouble();
   int64_t C = rows.shape.back();
+  int64_t heads = op.isGrouped() ? rows.shape[1] : 1;
+  double offset = op.getOffset() ? op.getOffset()->convertToDouble() : 0;
 
   Tensor result =
       Tensor::bounded(cast<ShapedType>(op.getResult().getType()).getElementType(), rows.shape);
   for (int64_t first = 0; first < rows.count(); first += C) {
     const double *x = rows.numbers.data() + first;
+    int64_t group = first / C % heads * C; // of the head's numbers in weight and bias
     double mean = 0, magnitude = 0;
     for (int64_t c = 0; c < C; ++c) {
       mean += x[c] / static_cast<double>(C);
@@ -44,10 +47,11 @@ static LogicalResult evalNorm(NormOp op, Frame &frame) {
       double y = (x[c] - mean) / divisor;
       double slack = meanError + (tree(C) + meanError * meanError + 8 * u) * std::fabs(y);
       if (weight) {
-        y *= (*weight)({c});
-        slack *= std::fabs((*weight)({c}));
+        double factor = offset + (*weight)({group + c});
+        slack = slack * std::fabs(factor) + (offset != 0 ? u * std::fabs(y * factor) : 0);
+        y *= factor;
       }
-      double value = bias ? y + (*bias)({c}) : y;
+      double value = bias ? y + (*bias)({group + c}) : y;
       result.put(first + c, value, slack + 2 * u * (std::fabs(y) + std::fabs(value)));
     }
   }

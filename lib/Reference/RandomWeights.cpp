@@ -45,8 +45,13 @@ FailureOr<Tensor> RandomWeights::read(ParamOp param, int64_t layer) {
     std::string name = source.str();
     if (param.getStack())
       name.replace(name.find("{}"), 2, std::to_string(layer));
-    for (int64_t i = 0; i < rows * perRow; ++i, ++at)
-      result.put(at, shape(param.getRole(), randomValue(seed, name, i), type.getShape().back()));
+    // The source's own order and last size count.
+    bool turned = param.getTransposed();
+    int64_t fanIn = turned ? rows : type.getShape().back();
+    for (int64_t i = 0; i < rows * perRow; ++i, ++at) {
+      int64_t index = turned ? i % perRow * rows + i / perRow : i;
+      result.put(at, shape(param.getRole(), randomValue(seed, name, index), fanIn));
+    }
   }
   return result;
 }

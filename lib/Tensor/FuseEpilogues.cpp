@@ -42,6 +42,8 @@ StringRef whyNotExtend(LinearOp linear, Operation *user) {
 StringRef whyNotActivate(ActivationOp activation, LinearOp linear) {
   if (activation.getGated())
     return "a gated activation needs two outputs at a time";
+  if (!activation.isPlain())
+    return "an epilogue does not scale its numbers";
   if (linear.getActivation())
     return "the linear layer has an activation already";
   if (StringRef why = whyNotExtend(linear, activation); !why.empty())

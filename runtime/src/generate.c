@@ -24,12 +24,16 @@ typedef uint32_t u32_lanes __attribute__((vector_size(4 * LANES)));
 typedef uint16_t u16_lanes __attribute__((vector_size(2 * LANES)));
 typedef float f32_lanes __attribute__((vector_size(4 * LANES)));
 
-/* How a hash becomes a value: u * factor, or 1 + u * factor. */
-typedef struct shape {
-  float factor;
+/* What a group of |width| elements (a multiple of LANES, at most 2 * PANEL) is made of: element j
+ * of group g has the counter state[j] + g * step[j], and its hash becomes u * factor[j], or 1 + u *
+ * factor[j]. */
+typedef struct recipe {
+  uint64_t state[2 * PANEL], step[2 * PANEL];
+  float factor[2 * PANEL];
+  int width;
   bool plus_one;
   sluice_dtype_t dtype;
-} shape_t;
+} recipe_t;
 
 static uint64_t mix(uint64_t z) {
   z ^= z >> 30;
@@ -56,17 +60,17 @@ static uint64_t stream_of(uint64_t seed, const char *name, int64_t block) {
   return mix(seed ^ hash);
 }
 
-/* Writes |groups| groups of |width| elements (a multiple of LANES, at most 2 * PANEL). Element j of
- * group g is made of the counter state[j] + g * step. */
-static inline __attribute__((always_inline)) void fill(const uint64_t *state, int width,
-                                                       uint64_t step, int64_t groups,
-                                                       const shape_t *shape, uint8_t *out) {
-  const size_t size = shape->dtype == SLUICE_DTYPE_F32 ? 4 : 2;
-  for (int part = 0; part < width; part += LANES) {
-    u64_lanes counter;
-    memcpy(&counter, state + part, sizeof counter);
+static inline __attribute__((always_inline)) void fill(const recipe_t *recipe, int64_t groups,
+                                                       uint8_t *out) {
+  const size_t size = recipe->dtype == SLUICE_DTYPE_F32 ? 4 : 2;
+  for (int part = 0; part < recipe->width; part += LANES) {
+    u64_lanes counter, step;
+    f32_lanes factor;
+    memcpy(&counter, recipe->state + part, sizeof counter);
+    memcpy(&step, recipe->step + part, sizeof step);
+    memcpy(&factor, recipe->factor + part, sizeof factor);
     uint8_t *to = out + (size_t)part * size;
-    for (int64_t g = 0; g < groups; ++g, to += (size_t)width * size) {
+    for (int64_t g = 0; g < groups; ++g, to += (size_t)recipe->width * size) {
       u64_lanes z = counter;
       counter += step;
       z ^= z >> 30;
@@ -76,8 +80,8 @@ static inline __attribute__((always_inline)) void fill(const uint64_t *state, in
       z ^= z >> 31;
       f32_lanes u = __builtin_convertvector(__builtin_convertvector(z >> 40, i32_lanes), f32_lanes);
       u = u * 0x1p-23f - 1.0f;
-      f32_lanes value = u * shape->factor;
-      if (shape->plus_one)
+      f32_lanes value = u * factor;
+      if (recipe->plus_one)
         value = 1.0f + value;
       if (size == 4) {
         memcpy(to, &value, sizeof value);
@@ -85,7 +89,7 @@ static inline __attribute__((always_inline)) void fill(const uint64_t *state, in
       }
       u32_lanes bits, half;
       memcpy(&bits, &value, sizeof bits);
-      if (shape->dtype == SLUICE_DTYPE_BF16) {
+      if (recipe->dtype == SLUICE_DTYPE_BF16) {
         half = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
       } else {
         // To f16, nearest even. Below the smallest normal number, adding 0.5 rounds at the
@@ -106,25 +110,22 @@ static inline __attribute__((always_inline)) void fill(const uint64_t *state, in
   }
 }
 
-static void fill_plain(const uint64_t *state, int width, uint64_t step, int64_t groups,
-                       const shape_t *shape, uint8_t *out) {
-  fill(state, width, step, groups, shape, out);
+static void fill_plain(const recipe_t *recipe, int64_t groups, uint8_t *out) {
+  fill(recipe, groups, out);
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static void fill_avx2(const uint64_t *state, int width,
-                                                      uint64_t step, int64_t groups,
-                                                      const shape_t *shape, uint8_t *out) {
-  fill(state, width, step, groups, shape, out);
+__attribute__((target("avx2"))) static void fill_avx2(const recipe_t *recipe, int64_t groups,
+                                                      uint8_t *out) {
+  fill(recipe, groups, out);
 }
 __attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))) static void
-fill_avx512(const uint64_t *state, int width, uint64_t step, int64_t groups, const shape_t *shape,
-            uint8_t *out) {
-  fill(state, width, step, groups, shape, out);
+fill_avx512(const recipe_t *recipe, int64_t groups, uint8_t *out) {
+  fill(recipe, groups, out);
 }
 #endif
 
-typedef void (*fill_t)(const uint64_t *, int, uint64_t, int64_t, const shape_t *, uint8_t *);
+typedef void (*fill_t)(const recipe_t *, int64_t, uint8_t *);
 
 bool sluice_generate_has(sluice_generate_path_t path) {
 #if defined(__x86_64__)
@@ -152,11 +153,29 @@ static fill_t choose_fill(sluice_generate_path_t path) {
   return fill_plain;
 }
 
-static shape_t shape_of(const sluice_weight_t *w) {
-  shape_t shape = {0.2f, w->role == SLUICE_ROLE_SCALE, w->info.dtype};
+/* How far apart elements (row, column) and (row + 1, column), and (row, column) and (row, column +
+ * 1), are in source |s|, as it lies in a checkpoint; and the factor of its values. */
+typedef struct source_shape {
+  uint64_t by_row, by_column;
+  float factor;
+} source_shape_t;
+
+static source_shape_t source_shape(const sluice_weight_t *w, int32_t s) {
+  source_shape_t shape = {(uint64_t)w->columns, 1, 0.2f};
+  int64_t fan_in = w->fan_in;
+  if (w->transposed) {
+    shape.by_row = 1;
+    shape.by_column = (uint64_t)(fan_in = w->sources[s].rows);
+  }
   if (w->role == SLUICE_ROLE_WEIGHT || w->role == SLUICE_ROLE_TABLE)
-    shape.factor = (float)(sqrt(3.0) * 1.2 / sqrt((double)w->fan_in));
+    shape.factor = (float)(sqrt(3.0) * 1.2 / sqrt((double)fan_in));
   return shape;
+}
+
+static recipe_t recipe_of(const sluice_weight_t *w, int width) {
+  recipe_t recipe = {
+      .width = width, .plus_one = w->role == SLUICE_ROLE_SCALE, .dtype = w->info.dtype};
+  return recipe;
 }
 
 /* Panel |panel| of block |block|: 16 rows, which may come from several sources. */
@@ -165,21 +184,26 @@ static void fill_panel(fill_t run, const sluice_weight_t *w, int64_t block, int6
   const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype), group = size == 2 ? 2 : 1;
   const int64_t groups = sluice_ceil_div(w->columns, group), width = PANEL * group;
   uint8_t *out = data + block * w->info.stride + panel * groups * width * size;
-  uint64_t state[2 * PANEL] = {0};
+  recipe_t recipe = recipe_of(w, (int)width);
   int64_t first = panel * PANEL, row = first,
           valid = w->rows - first < PANEL ? w->rows - first : PANEL, start = 0;
   for (int32_t s = 0; s < w->source_count && row < first + valid; start += w->sources[s++].rows) {
     int64_t end = start + w->sources[s].rows;
     if (end <= row)
       continue;
-    uint64_t stream = stream_of(w->seed, w->sources[s].name, block);
+    const uint64_t stream = stream_of(w->seed, w->sources[s].name, block);
+    const source_shape_t shape = source_shape(w, s);
     for (; row < end && row < first + valid; ++row)
-      for (int64_t t = 0; t < group; ++t)
-        state[(row - first) * group + t] =
-            stream + ((uint64_t)(row - start) * (uint64_t)w->columns + (uint64_t)t + 1) * golden;
+      for (int64_t t = 0; t < group; ++t) {
+        const int64_t lane = (row - first) * group + t;
+        recipe.state[lane] =
+            stream +
+            ((uint64_t)(row - start) * shape.by_row + (uint64_t)t * shape.by_column + 1) * golden;
+        recipe.step[lane] = (uint64_t)group * shape.by_column * golden;
+        recipe.factor[lane] = shape.factor;
+      }
   }
-  shape_t shape = shape_of(w);
-  run(state, (int)width, (uint64_t)group * golden, groups, &shape, out);
+  run(&recipe, groups, out);
   // Padding is zero, in outputs and in inputs.
   if (valid < PANEL)
     for (int64_t g = 0; g < groups; ++g)
@@ -189,30 +213,49 @@ static void fill_panel(fill_t run, const sluice_weight_t *w, int64_t block, int6
       memset(out + ((groups - 1) * width + lane * group + 1) * size, 0, (size_t)size);
 }
 
+/* |count| elements whose counters are |step| apart, the first one |counter|. */
+static void fill_stretch(fill_t run, recipe_t *recipe, uint64_t counter, uint64_t step,
+                         float factor, int64_t count, uint8_t *out) {
+  const size_t size = sluice_dtype_bytes(recipe->dtype);
+  for (int j = 0; j < PANEL; ++j) {
+    recipe->state[j] = counter + (uint64_t)j * step;
+    recipe->step[j] = PANEL * step;
+    recipe->factor[j] = factor;
+  }
+  const int64_t groups = count / PANEL, rest = count % PANEL;
+  run(recipe, groups, out);
+  if (rest > 0) {
+    uint8_t tail[PANEL * 4];
+    for (int j = 0; j < PANEL; ++j)
+      recipe->state[j] += (uint64_t)groups * recipe->step[j];
+    run(recipe, 1, tail);
+    memcpy(out + (size_t)(groups * PANEL) * size, tail, (size_t)rest * size);
+  }
+}
+
 /* Elements [begin, end) of block |block|, row-major. */
 static void fill_rows(fill_t run, const sluice_weight_t *w, int64_t block, int64_t begin,
                       int64_t end, uint8_t *data) {
   const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype);
-  shape_t shape = shape_of(w);
+  recipe_t recipe = recipe_of(w, PANEL);
   int64_t start = 0;
   for (int32_t s = 0; s < w->source_count; ++s) {
-    int64_t stop = start + w->sources[s].rows * w->columns;
-    int64_t from = begin > start ? begin : start, to = end < stop ? end : stop;
-    if (from < to) {
-      uint64_t stream = stream_of(w->seed, w->sources[s].name, block);
-      uint64_t state[PANEL];
-      for (int j = 0; j < PANEL; ++j)
-        state[j] = stream + ((uint64_t)(from - start) + (uint64_t)j + 1) * golden;
-      uint8_t *out = data + block * w->info.stride + from * size;
-      int64_t groups = (to - from) / PANEL, rest = (to - from) % PANEL;
-      run(state, PANEL, PANEL * golden, groups, &shape, out);
-      if (rest > 0) {
-        uint8_t tail[PANEL * 4];
-        for (int j = 0; j < PANEL; ++j)
-          state[j] += (uint64_t)groups * PANEL * golden;
-        run(state, PANEL, PANEL * golden, 1, &shape, tail);
-        memcpy(out + groups * PANEL * size, tail, (size_t)(rest * size));
-      }
+    const int64_t stop = start + w->sources[s].rows * w->columns;
+    int64_t at = begin > start ? begin : start;
+    const int64_t to = end < stop ? end : stop;
+    const source_shape_t shape = source_shape(w, s);
+    const uint64_t stream = at < to ? stream_of(w->seed, w->sources[s].name, block) : 0;
+    while (at < to) {
+      // What follows in the source follows here too, or does so for the rest of a row.
+      const int64_t row = (at - start) / w->columns, column = (at - start) % w->columns;
+      int64_t count = to - at;
+      if (w->transposed && count > w->columns - column)
+        count = w->columns - column;
+      const uint64_t counter =
+          stream + ((uint64_t)row * shape.by_row + (uint64_t)column * shape.by_column + 1) * golden;
+      fill_stretch(run, &recipe, counter, shape.by_column * golden, shape.factor, count,
+                   data + block * w->info.stride + at * size);
+      at += count;
     }
     start = stop;
   }

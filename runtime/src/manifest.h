@@ -31,7 +31,8 @@ typedef struct sluice_weight {
   int64_t fan_in;        /* the logical shape's last size */
   uint64_t seed;
   sluice_role_t role;
-  bool remote;                    /* a table of a home: compiled code does not see its memory */
+  bool transposed; /* sources lie as [columns, rows] in a checkpoint; of generated weights */
+  bool remote;     /* a table of a home: compiled code does not see its memory */
   const sluice_source_t *sources; /* [source_count] NULL unless generated */
   int32_t source_count;
 } sluice_weight_t;

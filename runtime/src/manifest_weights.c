@@ -124,6 +124,13 @@ static sluice_status_t read_generator(sluice_manifest_t *m, const sluice_json_t 
     if (!sluice_add(total, source->rows, &total))
       total = INT64_MAX;
   }
+  const int64_t zero = 0;
+  int64_t transposed;
+  SLUICE_TRY(sluice_field_integer(m, node, where, "transposed", 0, 1, &zero, &transposed));
+  w->transposed = transposed == 1;
+  if (w->transposed && w->info.rank - (w->info.stack > 0) != 2)
+    return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s.transposed: expected a shape of two sizes, and the stack", where);
   if (total != w->rows)
     return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
                             "%s.sources have %lld rows together, expected %lld by the shape", where,

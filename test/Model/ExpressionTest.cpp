@@ -20,6 +20,12 @@ std::string result(llvm::StringRef text) {
           return Value::ofString("gelu");
         if (isKey && name == "bias")
           return Value::ofBool(true);
+        if (isKey && name == "types") {
+          Value list;
+          list.kind = Value::List;
+          list.items = {Value::ofString("a"), Value::ofString("b")};
+          return list;
+        }
         if (!isKey && name == "hidden")
           return Value::ofInt(384);
         return std::nullopt;
@@ -45,6 +51,31 @@ TEST(Expression, Values) {
   EXPECT_EQ(result("min(3, 4) + max(1, 2)"), "5");
   EXPECT_EQ(result("'a b'"), "'a b'");
   EXPECT_EQ(result("none"), "none");
+}
+
+TEST(Expression, Functions) {
+  EXPECT_EQ(result("pow(2, 10)"), "1024.0");
+  EXPECT_EQ(result("ln(1)"), "0.0");
+  EXPECT_EQ(result("floor(7.9) + floor(-0.5)"), "6");
+  EXPECT_EQ(result("floor(96 * 0.25)"), "24");
+  EXPECT_EQ(result("choose($bias, 'yes', 7)"), "'yes'");
+  EXPECT_EQ(result("choose(not $bias, 'yes', none)"), "none");
+  EXPECT_EQ(result("item($types, 1, 'x')"), "'b'");
+  EXPECT_EQ(result("item(none, 1, 'x')"), "'x'");
+  EXPECT_EQ(result("length($types) + length(none)"), "2");
+  EXPECT_EQ(result("contains($types, 'b') and not contains($types, 'c')"), "true");
+  EXPECT_EQ(result("contains(none, 1)"), "false");
+  EXPECT_EQ(result("item($types, 2, 'x')"),
+            "error at 20: expected a number below 2, the length of the list, but found 2");
+  EXPECT_EQ(result("item($types, -1, 'x')"),
+            "error at 21: expected a number below 2, the length of the list, but found -1");
+  EXPECT_EQ(result("choose(1, 2, 3)"),
+            "error at 15: expected true or false to choose by, but found 1");
+  EXPECT_EQ(result("choose(true, 2)"), "error at 14: expected 3 arguments of 'choose'");
+  EXPECT_EQ(result("ln(0)"), "error at 5: logarithm of 0, which is not positive");
+  EXPECT_EQ(result("pow(10, 400)"), "error at 12: the result is not a finite number");
+  EXPECT_EQ(result("floor(1e300)"), "error at 12: the result does not fit into 64 bits");
+  EXPECT_EQ(result("length(3)"), "error at 9: expected a list, but found 3");
 }
 
 TEST(Expression, Conditions) {

@@ -11,6 +11,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace sluice::model;
@@ -35,10 +36,12 @@ std::string imported(const ModelOptions &options, ProblemLog &log) {
 }
 
 TEST(Family, BuiltIn) {
-  ASSERT_EQ(builtinFamilies().size(), 2u);
-  EXPECT_EQ(builtinFamilies()[0], "bert");
-  EXPECT_EQ(builtinFamilies()[1], "llama");
-  EXPECT_FALSE(builtinFamilyText("gpt2"));
+  for (const char *name :
+       {"bert", "gemma2", "gemma3_text", "gpt2", "llama", "mistral", "phi3", "qwen2", "qwen3"})
+    EXPECT_TRUE(llvm::is_contained(builtinFamilies(), name)) << name;
+  EXPECT_FALSE(llvm::is_contained(builtinFamilies(), "keys"));
+  EXPECT_FALSE(builtinFamilyText("rope")); // a part of families
+  EXPECT_TRUE(builtinPartText("rope"));
 }
 
 // Biases on q, k and v whatever config.json says, as in Qwen2.
@@ -75,9 +78,9 @@ TEST(Family, NormsOfHeads) {
   layers.out:
 )");
   text = replaced(
-      text, "    - {op: rope, pairing: halves, x: q,",
+      text, "    - {block: rotate}\n",
       "    - {op: norm, kind: rms, x: q, weight: layers.q_norm, eps: $rms_norm_eps, to: q}\n"
-      "    - {op: rope, pairing: halves, x: q,");
+      "    - {block: rotate}\n");
   TempDir dir;
   TinyModel model = tinyLlama();
   for (std::string layer : {"0", "1"})
@@ -122,6 +125,92 @@ TEST(Family, TensorsJoinedInTheCheckpoint) {
       imported(options, log).find("[\"model.layers.{}.self_attn.qkv_proj.weight\"] rows [48]"),
       std::string::npos);
   EXPECT_TRUE(log.problems().empty()) << messages(log);
+}
+
+/// Which loops, as "first-end/every:layer numbers", the kinds of layers become. |window| is what a
+/// layer has, an expression of `layer`.
+std::string loopsOf(int64_t layers, const std::string &window) {
+  TempDir dir;
+  ModelOptions options;
+  options.path = dir.write("toy.sluice.yaml",
+                           R"(
+sluice: 1
+model: {name: toy, kind: encoder}
+axes: {layers: )" + std::to_string(layers) +
+                               R"(}
+random: 1
+limits: {vocab: 9}
+weights:
+  table: {name: t, shape: [9, 4], role: table}
+  qkv: {stack: layers, name: "l.{}.qkv", shape: [12, 4]}
+functions:
+  forward:
+    inputs:
+      tokens: i32[rows]
+      batch: batch
+    steps:
+      - {op: embed, table: table, ids: tokens, to: x}
+      - op: repeat
+        layers: layers
+        each:
+          window: )" + window + R"(
+        carry: [x]
+        steps:
+          - {op: linear, x: x, weight: qkv, to: h}
+          - {op: split, x: h, to: {q: [2, 2], k: [2, 2], v: [2, 2]}}
+          - {op: attention, query: q, key: k, value: v, batch: batch, mask: causal, window: window, scale: 1.0, to: a}
+          - {op: merge, x: a, to: x}
+    results: {last_hidden_state: x}
+)");
+  ProblemLog log;
+  std::optional<Model> model = readModel(options, log);
+  if (!model)
+    return messages(log);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  model->print(os);
+  // Reading it back gives the same, and both import.
+  ModelOptions again;
+  again.path = dir.write("again.sluice.yaml", text);
+  EXPECT_EQ(imported(options, log), imported(again, log)) << messages(log);
+
+  std::string loops;
+  llvm::SmallVector<llvm::StringRef> lines;
+  llvm::StringRef(text).split(lines, '\n');
+  for (llvm::StringRef line : lines) {
+    auto number = [&](llvm::StringRef field, const char *otherwise) {
+      size_t at = line.find(", " + field.str() + ": ");
+      return at == llvm::StringRef::npos ? std::string(otherwise)
+                                         : line.substr(at + field.size() + 4)
+                                               .take_while([](char c) { return llvm::isDigit(c); })
+                                               .str();
+    };
+    if (line.contains("op: repeat"))
+      loops += (loops.empty() ? "" : " ") + number("first", "0") + "-" + number("end", "") + "/" +
+               number("every", "1");
+    if (line.contains("op: attention"))
+      loops += ":" + number("window", "");
+  }
+  return loops;
+}
+
+TEST(Family, LayersThatDiffer) {
+  EXPECT_EQ(loopsOf(4, "none"), "0-/1:");
+  EXPECT_EQ(loopsOf(4, "7"), "0-/1:7");
+  EXPECT_EQ(loopsOf(4, "choose(layer % 2 == 0, 7, none)"), "0-/2:7:");
+  EXPECT_EQ(loopsOf(5, "choose(layer % 2 == 0, 7, none)"), "0-4/2:7: 4-/1:7");
+  EXPECT_EQ(loopsOf(14, "choose((layer + 1) % 6 == 0, none, 7)"), "0-12/6:7:7:7:7:7: 12-/1:7");
+  EXPECT_EQ(loopsOf(7, "choose(layer >= 3, 7, none)"), "0-3/1: 3-/1:7");
+  EXPECT_EQ(loopsOf(3, "layer + 1"), "0-1/1:1 1-2/1:2 2-/1:3");
+  EXPECT_EQ(loopsOf(1, "layer + 1"), "0-/1:1");
+}
+
+TEST(Family, BadLayers) {
+  EXPECT_NE(loopsOf(3, "item('x', layer, 1)").find("expected a list"), std::string::npos);
+  EXPECT_NE(loopsOf(3, "layer").find("expected a number from 1"), std::string::npos);
+  EXPECT_NE(loopsOf(3, "layers + laier").find("no axis 'laier'"), std::string::npos);
+  // Sixteen layers are a pattern, what has none is unrolled, and that has an end.
+  EXPECT_NE(loopsOf(9000, "layer + 1").find("expected at most 20000 steps"), std::string::npos);
 }
 
 // The examples of docs/Descriptions.md are descriptions.

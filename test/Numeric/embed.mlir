@@ -22,3 +22,10 @@ func.func @outside(%i: tensor<3xi32> {check.value = dense<[4, 11, -2]> : tensor<
   %x = sluice.embed %t[%i] : (tensor<11x5xbf16>, tensor<3xi32>) -> tensor<3x5xf32>
   return %x : tensor<3x5xf32>
 }
+
+// Rows 3 on; the last id that is there is 7.
+func.func @with_an_offset(%i: tensor<4xi32> {check.value = dense<[0, 7, 8, 3]> : tensor<4xi32>}) -> tensor<4x5xf32> {
+  %t = sluice.param.use @bf16 : tensor<11x5xbf16>
+  %x = sluice.embed %t[%i] {offset = 3 : i64} : (tensor<11x5xbf16>, tensor<4xi32>) -> tensor<4x5xf32>
+  return %x : tensor<4x5xf32>
+}

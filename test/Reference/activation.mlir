@@ -49,3 +49,22 @@ func.func @add(%x: tensor<1x2xf32> {check.value = dense<[[16777216.0, 1.5]]> : t
   %z = sluice.add %x, %y : (tensor<1x2xf32>, tensor<1x2xf32>) -> tensor<1x2xf32>
   return %z : tensor<1x2xf32>
 }
+
+// A cap at 2: 2 tanh(x / 2); tanh 1 = 0.761594156. Then a multiplication.
+func.func @soft_cap(%x: tensor<1x3xf32> {check.value = dense<[[2.0, -2.0, 1.0e9]]> : tensor<1x3xf32>})
+    -> (tensor<1x3xf32> {check.expect = dense<[[1.523188312, -1.523188312, 2.0]]> : tensor<1x3xf32>}) {
+  %y = sluice.activation tanh %x {input_scale = 0.5 : f64, output_scale = 2.0 : f64} : (tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y : tensor<1x3xf32>
+}
+func.func @times(%x: tensor<1x3xf32> {check.value = dense<[[2.0, -3.0, 0.0]]> : tensor<1x3xf32>})
+    -> (tensor<1x3xf32> {check.expect = dense<[[7.0, -10.5, 0.0]]> : tensor<1x3xf32>}) {
+  %y = sluice.activation identity %x {output_scale = 3.5 : f64} : (tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %y : tensor<1x3xf32>
+}
+
+// Limit 2: of the gates only the upper side, of the others both, then 1 more.
+func.func @limited(%x: tensor<1x8xf32> {check.value = dense<[[1.0, 3.0, -3.0, 2.0, 1.0, 5.0, -5.0, 0x7FC00000]]> : tensor<1x8xf32>})
+    -> (tensor<1x4xf32> {check.expect = dense<[[2.0, 6.0, 3.0, 0x7FC00000]]> : tensor<1x4xf32>}) {
+  %y = sluice.activation identity %x gated {limit = 2.0 : f64, up_offset = 1.0 : f64} : (tensor<1x8xf32>) -> tensor<1x4xf32>
+  return %y : tensor<1x4xf32>
+}

@@ -26,3 +26,11 @@ func.func @on_their_way(
   %x = sluice.await %f : !sluice.future<tensor<2x2xf16>> -> tensor<2x2xf16>
   return %x : tensor<2x2xf16>
 }
+
+func.func @offset(
+    %t: tensor<4x1xf32> {check.value = dense<[[10.0], [11.0], [12.0], [13.0]]> : tensor<4x1xf32>},
+    %i: tensor<3xi32> {check.value = dense<[1, 0, 2]> : tensor<3xi32>, check.below = 3 : i64})
+    -> (tensor<3x1xf32> {check.expect = dense<[[12.0], [11.0], [13.0]]> : tensor<3x1xf32>}) {
+  %y = sluice.embed %t[%i] {offset = 1 : i64} : (tensor<4x1xf32>, tensor<3xi32>) -> tensor<3x1xf32>
+  return %y : tensor<3x1xf32>
+}

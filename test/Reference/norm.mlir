@@ -52,3 +52,22 @@ func.func @rounds_once_to_even(
   %y = sluice.norm rms %x weight %w {eps = 0.0 : f64} : (tensor<1x2xf32>, tensor<2xf32>) -> tensor<1x2xbf16>
   return %y : tensor<1x2xbf16>
 }
+
+// mean(x^2) = 4; weights are differences from 1.
+func.func @offset(
+    %x: tensor<1x2xf32> {check.value = dense<[[2.0, -2.0]]> : tensor<1x2xf32>},
+    %w: tensor<2xf32> {check.value = dense<[0.5, -1.0]> : tensor<2xf32>},
+    %b: tensor<2xf32> {check.value = dense<[0.25, 3.0]> : tensor<2xf32>})
+    -> (tensor<1x2xf32> {check.expect = dense<[[1.75, 3.0]]> : tensor<1x2xf32>}) {
+  %y = sluice.norm rms %x weight %w bias %b {eps = 0.0 : f64, offset = 1.0 : f64} : (tensor<1x2xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<1x2xf32>
+  return %y : tensor<1x2xf32>
+}
+
+// Two heads of two channels: each has its own statistic (2, then 8) and its own weights.
+func.func @grouped(
+    %x: tensor<1x2x2xf32> {check.value = dense<[[[2.0, -2.0], [8.0, 8.0]]]> : tensor<1x2x2xf32>},
+    %w: tensor<4xf32> {check.value = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>})
+    -> (tensor<1x2x2xf32> {check.expect = dense<[[[1.0, -2.0], [3.0, 4.0]]]> : tensor<1x2x2xf32>}) {
+  %y = sluice.norm rms %x weight %w {eps = 0.0 : f64} : (tensor<1x2x2xf32>, tensor<4xf32>) -> tensor<1x2x2xf32>
+  return %y : tensor<1x2x2xf32>
+}

@@ -20,6 +20,7 @@ struct WeightTensor {
   std::string name;                 ///< in the checkpoint, the layer filled in
   llvm::SmallVector<int64_t> shape; ///< static, checked against the param
   Role role = Role::Weight;
+  bool transposed = false; ///< the tensor itself has the sizes the other way round
   /// The checkpoint's tensor, mapped: little-endian, row-major, no alignment. Null: generated.
   const TensorView *view = nullptr;
 
@@ -63,10 +64,10 @@ private:
   std::optional<uint64_t> randomSeed;
 };
 
-/// value(seed, name, i) of docs/Contracts.md, section 5, for i in [first, first + out.size()), in
-/// f32. |fanIn| is the last size of the tensor.
+/// value(seed, name, i) of docs/Contracts.md, section 5, for i = first, first + step, ..., in f32.
+/// |fanIn| is the last size of the tensor.
 void generateWeights(uint64_t seed, llvm::StringRef name, Role role, int64_t fanIn, int64_t first,
-                     llvm::MutableArrayRef<float> out);
+                     llvm::MutableArrayRef<float> out, int64_t step = 1);
 
 /// How many NaN and infinite numbers |tensor| has.
 struct NonFinite {

@@ -29,6 +29,8 @@ Activation activationOf(Function function) {
     return Activation::Tanh;
   case Function::Sigmoid:
     return Activation::Sigmoid;
+  case Function::Identity:
+    return Activation::None;
   }
 }
 
@@ -38,27 +40,48 @@ struct Variant {
   Activation function;
   bool gated;
   Type result, round;
+  bool inputScale, outputScale, limit, upOffset; ///< given; their numbers are arguments
 
   std::string name() const {
-    return ("activation_" + stringify(function) + (gated ? "_gated" : "") + "_to_" +
-            nameOf(result, round))
-        .str();
+    std::string text = ("activation_" + stringify(function) + (gated ? "_gated" : "")).str();
+    for (auto [given, word] : {std::pair(inputScale, "_of_scaled"),
+                               {outputScale, "_scaled"},
+                               {limit, "_limited"},
+                               {upOffset, "_offset"}})
+      if (given)
+        text += word;
+    return text + "_to_" + nameOf(result, round);
   }
 };
 
-/// Rows and their stride; result and its stride; channels of the result; share.
+/// Rows and their stride; result and its stride; channels of the result; share; input scale, output
+/// scale, limit, offset of the gated half.
 func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
   Builder b(module.getContext());
-  Type index = b.getIndexType();
+  Type index = b.getIndexType(), f32 = b.getF32Type();
   SmallVector<Type> types = {
-      arrayOf(b.getF32Type()), index, arrayOf(variant.result), index, index, index, index};
+      arrayOf(f32), index, arrayOf(variant.result), index, index, index, index, f32, f32, f32, f32};
   return getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &k, ArrayRef<Val> a) {
     Val channels = a[4];
     k.forLoop(a[5], a[6], 1, [&](Val row) {
       forLanes(k, channels, [&](Lanes lanes) {
-        Val y = activate(k, variant.function, lanes.load(a[0], row * a[1]));
-        if (variant.gated)
-          y = y * lanes.load(a[0], row * a[1] + channels);
+        Val x = lanes.load(a[0], row * a[1]);
+        // min() and max() give the second operand when either is NaN.
+        if (variant.limit)
+          x = k.min(k.broadcast(a[9]), x);
+        if (variant.inputScale)
+          x = x * a[7];
+        Val y = activate(k, variant.function, x);
+        if (variant.gated) {
+          Val up = lanes.load(a[0], row * a[1] + channels);
+          if (variant.limit)
+            up = k.max(k.broadcast(k.neg(a[9])), k.min(k.broadcast(a[9]), up));
+          if (variant.upOffset)
+            up = up + a[10];
+          y = y * up;
+        }
+        if (variant.outputScale)
+          y = y * a[8];
         lanes.store(roundTo(y, variant.round), a[2], row * a[3]);
       });
     });
@@ -75,12 +98,22 @@ struct ActivationKernel : CPUKernelOpInterface::ExternalModel<ActivationKernel, 
         failed(expectUnitStride(op, destination, "into")))
       return failure();
     View rows = step.view(op.getRows()), result = step.view(destination);
-    Variant variant{activationOf(op.getFunction()), op.getGated(), result.element(),
-                    roundOf(op.getRound())};
+    Variant variant{activationOf(op.getFunction()),
+                    op.getGated(),
+                    result.element(),
+                    roundOf(op.getRound()),
+                    op.getInputScale().has_value(),
+                    op.getOutputScale().has_value(),
+                    op.getLimit().has_value(),
+                    op.getUpOffset().has_value()};
+    auto number = [&](std::optional<APFloat> given) {
+      return k.f32(given ? static_cast<float>(given->convertToDouble()) : 0);
+    };
     Range share = step.range(result.sizes[0]);
     k.call(kernelFor(step.module(), variant),
            {rows.array, rows.strides[0], result.array, result.strides[0], result.sizes[1],
-            share.begin, share.end});
+            share.begin, share.end, number(op.getInputScale()), number(op.getOutputScale()),
+            number(op.getLimit()), number(op.getUpOffset())});
     return success();
   }
 };

@@ -51,7 +51,7 @@ void gatherFromPanel(KernelBuilder &k, const Variant &variant, Val table, Val id
 }
 
 /// Table, its stride (0 for panels) and rows; ids and their stride; result and its stride;
-/// channels; trap record, code, location; share.
+/// channels; trap record, code, location; share; what is added to ids.
 func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
   Builder b(module.getContext());
   Type index = b.getIndexType(), i32 = b.getI32Type();
@@ -67,6 +67,7 @@ func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
                              i32,
                              i32,
                              index,
+                             index,
                              index};
   return getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &k, ArrayRef<Val> a) {
     Val table = a[0], bound = a[2], result = a[5], channels = a[7];
@@ -74,10 +75,11 @@ func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
       Val id = k.toIndex(k.load(a[3], row * a[4])), resultAt = row * a[6];
       k.ifElse((id >= 0) & (id < bound),
                [&] {
+                 Val number = id + a[13];
                  if (variant.layout == Layout::Rows)
-                   gatherRow(k, variant, table, id * a[1], result, resultAt, channels);
+                   gatherRow(k, variant, table, number * a[1], result, resultAt, channels);
                  else
-                   gatherFromPanel(k, variant, table, id, result, resultAt, channels);
+                   gatherFromPanel(k, variant, table, number, result, resultAt, channels);
                },
                [&] {
                  forLanes(k, channels,
@@ -111,13 +113,15 @@ struct EmbedKernel : CPUKernelOpInterface::ExternalModel<EmbedKernel, EmbedOp> {
       table = rows.array, stride = rows.strides[0], bound = rows.sizes[0];
     }
     variant.table = cast<MemRefType>(table.type()).getElementType();
+    auto offset = static_cast<int64_t>(op.getOffset().value_or(0));
+    bound = bound - offset;
     bool isPosition = op.getIds().getDefiningOp<BatchPositionsOp>() != nullptr;
     Range share = step.range(result.sizes[0]);
     k.call(kernelFor(step.module(), variant),
            {table, stride, bound, ids.array, ids.strides[0], result.array, result.strides[0],
             result.sizes[1], step.trapRecord(),
             k.i32(isPosition ? SLUICE_TRAP_POSITION : SLUICE_TRAP_ID), step.locationNumber(op),
-            share.begin, share.end});
+            share.begin, share.end, k.index(offset)});
     return success();
   }
 };

@@ -16,11 +16,12 @@ namespace {
 struct Variant {
   NormKind kind;
   Type weight, bias, result, round; ///< weight and bias may be null
+  bool offset = false;              ///< something is added to the weight
 
   std::string name() const {
     std::string text = ("norm_" + stringifyNormKind(kind)).str();
     if (weight)
-      text += "_w_" + nameOf(weight);
+      text += (offset ? "_offset_w_" : "_w_") + nameOf(weight);
     if (bias)
       text += "_b_" + nameOf(bias);
     return text + "_to_" + nameOf(result, round);
@@ -40,16 +41,19 @@ Val rowSum(KernelBuilder &k, Val rows, Val at, Val channels,
 /// Writes one row: |x| -> what the statistic makes of it, times weight, plus bias.
 struct RowArrays {
   Val rows, rowAt, result, resultAt, weight, bias, channels;
+  Val weightAt; ///< first number of weight and bias
+  Val offset;
 };
 void writeRow(KernelBuilder &k, const Variant &variant, const RowArrays &a,
               llvm::function_ref<Val(Val x)> normalise) {
-  Val zero = k.index(0);
   forLanes(k, a.channels, [&](Lanes lanes) {
     Val y = normalise(lanes.load(a.rows, a.rowAt));
-    if (variant.bias)
-      y = k.fma(y, lanes.load(a.weight, zero), lanes.load(a.bias, zero));
-    else if (variant.weight)
-      y = y * lanes.load(a.weight, zero);
+    if (variant.weight) {
+      Val weight = lanes.load(a.weight, a.weightAt);
+      if (variant.offset)
+        weight = weight + a.offset;
+      y = variant.bias ? k.fma(y, weight, lanes.load(a.bias, a.weightAt)) : y * weight;
+    }
     lanes.store(roundTo(y, variant.round), a.result, a.resultAt);
   });
 }
@@ -86,16 +90,31 @@ func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
   Builder b(module.getContext());
   Type index = b.getIndexType(), f32 = b.getF32Type();
   Type weight = variant.weight ? variant.weight : f32, bias = variant.bias ? variant.bias : f32;
-  // rows, its strides; result, its strides; weight; bias; eps; heads, channels; share
-  SmallVector<Type> types = {arrayOf(f32), index, index,           arrayOf(variant.result),
-                             index,        index, arrayOf(weight), arrayOf(bias),
-                             f32,          index, index,           index,
+  // rows, its strides; result, its strides; weight; bias; eps; heads, channels; share; what is
+  // added to the weight; from one head's numbers in weight and bias to the next's
+  SmallVector<Type> types = {arrayOf(f32),
+                             index,
+                             index,
+                             arrayOf(variant.result),
+                             index,
+                             index,
+                             arrayOf(weight),
+                             arrayOf(bias),
+                             f32,
+                             index,
+                             index,
+                             index,
+                             index,
+                             f32,
                              index};
   return getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &k, ArrayRef<Val> a) {
     k.forLoop(a[11], a[12], 1, [&](Val row) {
       k.forLoop(0, a[9], 1, [&](Val head) {
-        RowArrays arrays{a[0], row * a[1] + head * a[2], a[3], row * a[4] + head * a[5], a[6], a[7],
-                         a[10]};
+        RowArrays arrays{a[0],  row * a[1] + head * a[2],
+                         a[3],  row * a[4] + head * a[5],
+                         a[6],  a[7],
+                         a[10], head * a[14],
+                         a[13]};
         emitRow(k, variant, arrays, a[8]);
       });
     });
@@ -123,11 +142,14 @@ struct NormKernel : CPUKernelOpInterface::ExternalModel<NormKernel, NormOp> {
       bias = step.weight(value).array;
       variant.bias = cast<RankedTensorType>(value.getType()).getElementType();
     }
+    double offset = op.getOffset() ? op.getOffset()->convertToDouble() : 0;
+    variant.offset = offset != 0;
     Range share = step.range(result.sizes[0]);
     k.call(kernelFor(step.module(), variant),
            {rows.array, rows.strides[0], rows.strides[1], result.array, result.strides[0],
             result.strides[1], weight, bias, k.f32(op.getEps().convertToDouble()), rows.sizes[1],
-            rows.sizes[2], share.begin, share.end});
+            rows.sizes[2], share.begin, share.end, k.f32(offset),
+            op.isGrouped() ? rows.sizes[2] : k.index(0)});
     return success();
   }
 };

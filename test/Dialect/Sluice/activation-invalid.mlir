@@ -41,7 +41,7 @@ func.func @r3_result(%x: tensor<?x5xf32>) {
 // -----
 
 func.func @unknown_function(%x: tensor<?x5xf32>) {
-  // expected-error @below {{expects one of 'silu', 'gelu_erf', 'gelu_tanh', 'quick_gelu', 'relu', 'relu2', 'tanh', 'sigmoid', but found 'gelu'}}
+  // expected-error @below {{expects one of 'silu', 'gelu_erf', 'gelu_tanh', 'quick_gelu', 'relu', 'relu2', 'tanh', 'sigmoid', 'identity', but found 'gelu'}}
   %y = sluice.activation gelu %x : (tensor<?x5xf32>) -> tensor<?x5xf32>
   return
 }
@@ -59,5 +59,37 @@ func.func @add_r1(%x: tensor<?x5xf32>, %y: tensor<?x6xf32>) {
 func.func @add_r2(%x: tensor<?x5xf32>, %y: tensor<?x5xbf16>) {
   // expected-error @below {{'sluice.add' op expects f32 only, but found 'bf16'  [R2]}}
   %z = sluice.add %x, %y : (tensor<?x5xf32>, tensor<?x5xbf16>) -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @r4_limit_of_nothing(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'sluice.activation' op expects 'gated' with 'limit'  [R4]}}
+  %y = sluice.activation silu %x {limit = 7.0 : f64} : (tensor<?x6xf32>) -> tensor<?x6xf32>
+  return
+}
+
+// -----
+
+func.func @r4_offset_of_nothing(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'sluice.activation' op expects 'gated' with 'up_offset'  [R4]}}
+  %y = sluice.activation silu %x {up_offset = 1.0 : f64} : (tensor<?x6xf32>) -> tensor<?x6xf32>
+  return
+}
+
+// -----
+
+func.func @r4_limit(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'sluice.activation' op expects 'limit' to be positive, but it is 0.000000e+00  [R4]}}
+  %y = sluice.activation silu %x gated {limit = 0.0 : f64} : (tensor<?x6xf32>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @r5_scale(%x: tensor<?x6xf32>) {
+  // expected-error @below {{'sluice.activation' op expects 'output_scale' to be finite and not zero, but it is 0.000000e+00  [R5]}}
+  %y = sluice.activation tanh %x {output_scale = 0.0 : f64} : (tensor<?x6xf32>) -> tensor<?x6xf32>
   return
 }

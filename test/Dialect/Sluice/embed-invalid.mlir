@@ -56,3 +56,11 @@ func.func @await_r1(%t: tensor<9x5xf32>, %i: tensor<?xi32>) {
   %x = sluice.await %f : !sluice.future<tensor<?x5xf32>> -> tensor<?x5xbf16>
   return
 }
+
+// -----
+
+func.func @r3_offset(%t: tensor<9x4xf32>, %i: tensor<?xi32>) {
+  // expected-error @below {{'sluice.embed' op expects 'offset' in [0, V (table rows)), but it is 9  [R3]}}
+  %y = sluice.embed %t[%i] {offset = 9 : i64} : (tensor<9x4xf32>, tensor<?xi32>) -> tensor<?x4xf32>
+  return
+}

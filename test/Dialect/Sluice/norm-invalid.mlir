@@ -93,3 +93,27 @@ func.func @r5_result(%x: tensor<?x7xf32>) {
   %y = sluice.norm rms %x {eps = 0.0 : f64} : (tensor<?x7xf32>) -> tensor<?x7xi32>
   return
 }
+
+// -----
+
+func.func @r6_offset_of_nothing(%x: tensor<?x8xf32>) {
+  // expected-error @below {{'sluice.norm' op expects a weight where there is an 'offset'  [R6]}}
+  %y = sluice.norm rms %x {eps = 1.0e-6 : f64, offset = 1.0 : f64} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @r1_weight_of_no_head(%x: tensor<?x3x8xf32>, %w: tensor<16xf32>) {
+  // expected-error @below {{'sluice.norm' op expects dim C (channels) to agree, but 'rows' has 8 and 'weight' has 16  [R1]}}
+  %y = sluice.norm rms %x weight %w {eps = 1.0e-6 : f64} : (tensor<?x3x8xf32>, tensor<16xf32>) -> tensor<?x3x8xf32>
+  return
+}
+
+// -----
+
+func.func @r1_bias_of_one_head(%x: tensor<?x3x8xf32>, %w: tensor<24xf32>, %b: tensor<8xf32>) {
+  // expected-error @below {{'sluice.norm' op expects dim G (channels of all heads) to agree, but 'weight' has 24 and 'bias' has 8  [R1]}}
+  %y = sluice.norm rms %x weight %w bias %b {eps = 1.0e-6 : f64} : (tensor<?x3x8xf32>, tensor<24xf32>, tensor<8xf32>) -> tensor<?x3x8xf32>
+  return
+}

@@ -120,3 +120,8 @@ sluice.kv @kv_r2 layers 3 heads 2 key 8 value 8 page 24 : f32
 
 // expected-error @below {{'sluice.kv' op expects pages of f32 or bf16, but found 'f16'  [R3]}}
 sluice.kv @kv_r3 layers 3 heads 2 key 8 value 8 page 16 : f16
+
+// -----
+
+// expected-error @below {{'sluice.param' op expects two dims (beside L) of a transposed param, but the type is 'tensor<8xf32>'  [R6]}}
+sluice.param @w role bias : tensor<8xf32> from ["w"] rows [8] transposed

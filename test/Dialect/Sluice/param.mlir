@@ -17,3 +17,6 @@ func.func @uses(%l: index) -> (tensor<9x5xf32>, tensor<7x5xbf16>) {
   %q = sluice.param.use @qk[%l] : tensor<7x5xbf16>
   return %t, %q : tensor<9x5xf32>, tensor<7x5xbf16>
 }
+
+// CHECK: sluice.param @turned stack 2 role weight : tensor<2x12x4xf32> from ["h.{}.c_attn.weight"] rows [12] transposed
+sluice.param @turned stack 2 role weight : tensor<2x12x4xf32> from ["h.{}.c_attn.weight"] rows [12] transposed
