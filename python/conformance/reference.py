@@ -30,17 +30,84 @@ def heads_of(config):
 
 # ---- deliberate mistakes ----
 # In the configuration, before the model is made.
+def first_name(config, *names):
+    return next(name for name in names if hasattr(config, name))
+
+
+def rope_of(config, kind="full_attention"):
+    """The rotary parameters, or those of the layers of |kind| where kinds have their own."""
+    return config.rope_parameters.get(kind, config.rope_parameters)
+
+
 def wrong_theta(config):
-    config.rope_parameters["rope_theta"] *= 1.1
+    rope_of(config)["rope_theta"] *= 1.1
+
+
+def wrong_local_theta(config):
+    rope_of(config, "sliding_attention")["rope_theta"] *= 1.1
+
+
+def wrong_scaling(config):
+    theta = rope_of(config)["rope_theta"]
+    rope_of(config).clear()
+    rope_of(config).update({"rope_type": "default", "rope_theta": theta})
+
+
+def wrong_factor(config):
+    """Of linear, dynamic, llama3, yarn; of longrope, the long list."""
+    rope = rope_of(config)
+    if "long_factor" in rope:
+        rope["long_factor"] = [1.1 * factor for factor in rope["long_factor"]]
+    else:
+        rope["factor"] *= 1.1
+
+
+def wrong_amplitude(config):
+    rope_of(config)["attention_factor"] = 1.0
+
+
+def wrong_truncate(config):
+    rope_of(config)["truncate"] = not rope_of(config).get("truncate", True)
+
+
+def wrong_window(config):
+    config.sliding_window += 1
+
+
+def wrong_narrow_window(config):
+    config.sliding_window -= 1
+
+
+def wrong_layer_types(config):
+    config.layer_types = config.layer_types[1:] + config.layer_types[:1]
+
+
+def wrong_score_cap(config):
+    config.attn_logit_softcapping = None
+
+
+def wrong_logit_cap(config):
+    config.final_logit_softcapping = None
+
+
+def wrong_query_scalar(config):
+    config.query_pre_attn_scalar += 4
+
+
+def wrong_layer_scale(config):
+    config.scale_attn_by_inverse_layer_idx = not config.scale_attn_by_inverse_layer_idx
 
 
 def wrong_eps(config):
-    name = "rms_norm_eps" if hasattr(config, "rms_norm_eps") else "layer_norm_eps"
+    name = first_name(config, "rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon")
     setattr(config, name, getattr(config, name) * 10)
 
 
 def wrong_activation(config):
-    config.hidden_act = {"silu": "gelu", "gelu": "gelu_pytorch_tanh", "relu": "gelu"}[config.hidden_act]
+    name = first_name(config, "hidden_act", "hidden_activation", "activation_function")
+    others = {"silu": "gelu", "gelu": "gelu_pytorch_tanh", "relu": "gelu", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu",
+              "quick_gelu": "gelu", "relu2": "relu", "tanh": "gelu"}
+    setattr(config, name, others[getattr(config, name)])
 
 
 # In the model, after its weights are set.
@@ -79,19 +146,38 @@ def wrong_norm(model):
             parameter.add_(1)
 
 
+def wrong_head_norms(model):
+    for name, parameter in model.named_parameters():
+        if name.endswith(("q_norm.weight", "k_norm.weight")):
+            parameter.add_(0.5)
+
+
+def wrong_embedding_scale(model):
+    model.model.embed_tokens.embed_scale.mul_(1.1)
+
+
+def wrong_transposed(model):
+    for block in model.transformer.h:
+        block.attn.c_proj.weight.copy_(block.attn.c_proj.weight.T.clone())
+
+
 def wrong_gate(model):
     for layer in model.model.layers:
-        layer.mlp.gate_proj, layer.mlp.up_proj = layer.mlp.up_proj, layer.mlp.gate_proj
+        if hasattr(layer.mlp, "gate_up_proj"):
+            weight = layer.mlp.gate_up_proj.weight
+            weight.copy_(torch.cat(weight.chunk(2)[::-1]).clone())
+        else:
+            layer.mlp.gate_proj, layer.mlp.up_proj = layer.mlp.up_proj, layer.mlp.gate_proj
 
 
 def wrong_bias(model):
     for name, parameter in model.named_parameters():
-        if name.endswith("_proj.bias") or ".self." in name and name.endswith(".bias"):
+        if name.endswith(("_proj.bias", "c_attn.bias")) or ".self." in name and name.endswith(".bias"):
             parameter.zero_()
 
 
 def wrong_tied(model):
-    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.flip(0))
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.flip(0).contiguous())
 
 
 # In the call.
@@ -116,12 +202,31 @@ def wrong_positions(inputs):
     inputs["position_ids"] = inputs.get("position_ids", torch.arange(rows)[None]) + 1
 
 
-IN_CONFIG = {"theta": wrong_theta, "eps": wrong_eps, "activation": wrong_activation}
+IN_CONFIG = {
+    "theta": wrong_theta,
+    "local theta": wrong_local_theta,
+    "scaling": wrong_scaling,
+    "factor": wrong_factor,
+    "amplitude": wrong_amplitude,
+    "truncate": wrong_truncate,
+    "window": wrong_window,
+    "narrow window": wrong_narrow_window,
+    "layer types": wrong_layer_types,
+    "score cap": wrong_score_cap,
+    "logit cap": wrong_logit_cap,
+    "query scalar": wrong_query_scalar,
+    "layer scale": wrong_layer_scale,
+    "eps": wrong_eps,
+    "activation": wrong_activation,
+}
 IN_MODEL = {
     "pairing": wrong_pairing,
     "heads": wrong_heads,
     "scale": wrong_scale,
     "norm": wrong_norm,
+    "head norms": wrong_head_norms,
+    "embedding scale": wrong_embedding_scale,
+    "transposed": wrong_transposed,
     "gate": wrong_gate,
     "bias": wrong_bias,
     "tied": wrong_tied,

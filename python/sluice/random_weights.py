@@ -74,6 +74,6 @@ def role_of(name):
     leaf = name.rsplit(".", 2)
     if name.endswith(".bias"):
         return "bias"
-    if "norm" in leaf[-2].lower():
+    if "norm" in leaf[-2].lower() or leaf[-2].startswith("ln_"):
         return "scale"
     return "table" if "embed" in leaf[-2] else "weight"
