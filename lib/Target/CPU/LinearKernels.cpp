@@ -112,8 +112,10 @@ private:
   void emitPack(const Block &block);
   void emitOneTile(const Block &block);
   void emitManyTiles(const Block &block);
-  void emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows, int64_t panels,
-                 const Block &block, const Part &part, Val tile, Val tileEnd, Val panel);
+  TileOperands operandsAt(const Block &block, Val panel, Val fromUnit);
+  SmallVector<TileShape> shapes(bool stream) const;
+  void emitTiles(const TileOperands &shared, TileFormat tileFormat, const Block &block,
+                 const Part &part, Val tile, Val tileEnd, Val rows, Val panel, Val panels);
   void emitEpilogue(const Block &block, Val row, Val rowEnd, Val panel, Val panelEnd, Val sumAt);
 
   Val rowOf(Val tile) { return tile * tiling.size + k.min(tile, tiling.larger); }
@@ -216,94 +218,110 @@ Val LinearEmitter::stepAfter(const Block &block, Val nextPanel) {
 
 /// A tile alone: the weights go by once.
 void LinearEmitter::emitOneTile(const Block &block) {
-  Val size = block.rowEnd - block.row;
-  for (const RowClass &rowClass : machine.rowClasses) {
-    if (rowClass.rows > maxRows())
-      continue;
-    k.ifThen(size == rowClass.rows, [&] {
-      Val panel = block.panel;
-      for (int64_t panels : rowClass.panels) {
-        Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
-        k.forLoop(panel, panelEnd, panels, [&](Val p) {
-          TileOperands t;
-          t.weights = o.weights, t.weightAt = p * panelStride + block.k * kLanes,
-          t.panelStride = panelStride;
-          t.rows = packed, t.sums = sums, t.units = block.units, t.first = block.k == 0;
-          t.ahead.follows = stepAfter(block, p + panels);
-          Part all{k.index(0), block.units, k.i1(true)};
-          emitTiles(t, format, rowClass.rows, panels, block, all, block.tile, block.tileEnd, p);
-        });
-        panel = panelEnd;
-      }
-    });
-  }
-}
-
-/// Several tiles of one size or two neighbouring ones.
-void LinearEmitter::emitManyTiles(const Block &block) {
-  // The least that an even division into two or more gives.
-  int64_t most = maxRows(), least = (most + 1) / 2;
-  Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
-  Val tiles = block.tileEnd - block.tile;
-  // Whole chunks, nearly one size.
-  const LinearBlocking &blocking = machine.blocking;
-  static constexpr int64_t kFewTiles = 3;
-  Val atATime = k.select(tiles <= kFewTiles, k.index(blocking.kFew), k.index(blocking.k));
-  Val partUnits = k.alignUp(k.ceilDiv(block.units, k.ceilDiv(block.units, atATime)), kLanes);
-  Val panel = block.panel;
-  for (int64_t panels : machine.rowClasses.front().panels) {
-    Val panelEnd = wholeSteps(panel, block.panelEnd, panels);
+  Val size = block.rowEnd - block.row, panel = block.panel;
+  size_t widths = 0;
+  for (const RowClass &rowClass : machine.rowClasses)
+    widths = std::max(widths, rowClass.panels.size());
+  for (size_t width = 0; width < widths; ++width) {
+    Val panels = k.index(1);
+    for (const RowClass &rowClass : machine.rowClasses)
+      if (width < rowClass.panels.size())
+        panels = k.select(size == rowClass.rows, k.index(rowClass.panels[width]), panels);
+    Val panelEnd = panel + (block.panelEnd - panel) / panels * panels;
     k.forLoop(panel, panelEnd, panels, [&](Val p) {
-      k.forLoop(0, block.units, partUnits, [&](Val from) {
-        Part part;
-        part.from = from, part.units = k.min(partUnits, block.units - from);
-        part.isAll = partUnits >= block.units;
-        TileOperands t;
-        t.weights = o.weights, t.panelStride = panelStride;
-        t.weightAt = p * panelStride + (block.k + from * inputsPerUnit(format)) * kLanes;
-        t.rows = packed, t.sums = sums, t.units = part.units;
-        t.first = (block.k == 0) & (from == 0);
-        // The next part's weights are fetched while this one's tiles pass, a part with each.
-        int64_t linesPerChunk = unitsPerStep(format) == 1 ? kLanes : kLanes / 2;
-        t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
-        t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
-        part.next = k.select(from + part.units < block.units,
-                             t.weightAt + part.units * inputsPerUnit(format) * kLanes,
-                             stepAfter(block, p + panels));
-        auto emitSized = [&](TileFormat tileFormat, Val tile, Val tileEnd, Val size) {
-          for (int64_t rows = least; rows <= most; ++rows)
-            k.ifThen((size == rows) & (tile < tileEnd), [&] {
-              emitTiles(t, tileFormat, rows, panels, block, part, tile, tileEnd, p);
-            });
-        };
-        Val begin = block.tile;
-        if (widens()) {
-          // The first tile leaves what it widens to the others.
-          t.widened = widened, t.widenedStride = blocking.k * kLanes;
-          emitSized(format, begin, begin + 1,
-                    k.select(begin < larger, tiling.size + 1, tiling.size));
-          begin = begin + 1;
-          t.widened = Val();
-          t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(t.widenedStride);
-        }
-        // Once for the larger ones, once for the others.
-        k.forLoop(0, 2, 1, [&](Val which) {
-          Val isLarger = which == 0;
-          emitSized(widens() ? TileFormat::F32 : format,
-                    k.select(isLarger, begin, k.max(begin, larger)),
-                    k.select(isLarger, larger, block.tileEnd),
-                    k.select(isLarger, tiling.size + 1, tiling.size));
-        });
-      });
+      TileOperands t = operandsAt(block, p, k.index(0));
+      t.ahead.follows = stepAfter(block, p + panels);
+      Part all{k.index(0), block.units, k.i1(true)};
+      emitTiles(t, format, block, all, block.tile, block.tileEnd, size, p, panels);
     });
     panel = panelEnd;
   }
 }
 
-/// Tiles of one size against some panels, over a part of the block's inputs.
-void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat, int64_t rows,
-                              int64_t panels, const Block &block, const Part &part, Val tile,
-                              Val tileEnd, Val panel) {
+/// Several tiles of one size or two neighbouring ones.
+void LinearEmitter::emitManyTiles(const Block &block) {
+  const LinearBlocking &blocking = machine.blocking;
+  Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
+  Val tiles = block.tileEnd - block.tile;
+  // Once for the larger ones, once for the others.
+  auto emitSized = [&](const TileOperands &t, TileFormat tileFormat, const Part &part, Val begin,
+                       Val panel, Val panels) {
+    k.forLoop(0, 2, 1, [&](Val which) {
+      Val isLarger = which == 0;
+      emitTiles(t, tileFormat, block, part, k.select(isLarger, begin, k.max(begin, larger)),
+                k.select(isLarger, larger, block.tileEnd),
+                k.select(isLarger, tiling.size + 1, tiling.size), panel, panels);
+    });
+  };
+
+  // Whole chunks, nearly one size.
+  static constexpr int64_t kFewTiles = 3;
+  Val atATime = k.select(tiles <= kFewTiles, k.index(blocking.kFew), k.index(blocking.k));
+  Val partUnits = k.alignUp(k.ceilDiv(block.units, k.ceilDiv(block.units, atATime)), kLanes);
+  int64_t panels = machine.rowClasses.front().panels.front();
+  Val panelEnd = wholeSteps(block.panel, block.panelEnd, panels);
+  k.forLoop(block.panel, panelEnd, panels, [&](Val p) {
+    k.forLoop(0, block.units, partUnits, [&](Val from) {
+      Part part;
+      part.from = from, part.units = k.min(partUnits, block.units - from);
+      part.isAll = partUnits >= block.units;
+      TileOperands t = operandsAt(block, p, from);
+      t.units = part.units;
+      // The next part's weights are fetched while this one's tiles pass, a part with each.
+      int64_t linesPerChunk = unitsPerStep(format) == 1 ? kLanes : kLanes / 2;
+      t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
+      t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
+      part.next = k.select(from + part.units < block.units,
+                           t.weightAt + part.units * inputsPerUnit(format) * kLanes,
+                           stepAfter(block, p + panels));
+      if (!widens())
+        return emitSized(t, format, part, block.tile, p, k.index(panels));
+      // The first tile leaves what it widens to the others.
+      t.widened = widened, t.widenedStride = blocking.k * kLanes;
+      emitTiles(t, format, block, part, block.tile, block.tile + 1,
+                k.select(block.tile < larger, tiling.size + 1, tiling.size), p, k.index(panels));
+      t.widened = Val();
+      t.weights = widened, t.weightAt = k.index(0), t.panelStride = k.index(t.widenedStride);
+      emitSized(t, TileFormat::F32, part, block.tile + 1, p, k.index(panels));
+    });
+  });
+  // What is left is a panel at most per share: not worth tiles of its own.
+  k.forLoop(panelEnd, block.panelEnd, 1, [&](Val p) {
+    TileOperands t = operandsAt(block, p, k.index(0));
+    t.ahead.follows = t.weightAt;
+    Part all{k.index(0), block.units, k.i1(true)};
+    emitSized(t, format, all, block.tile, p, k.index(1));
+  });
+}
+
+TileOperands LinearEmitter::operandsAt(const Block &block, Val panel, Val fromUnit) {
+  TileOperands t;
+  t.weights = o.weights, t.panelStride = panelStride;
+  t.weightAt = panel * panelStride + (block.k + fromUnit * inputsPerUnit(format)) * kLanes;
+  t.rows = packed, t.sums = sums, t.units = block.units;
+  t.first = (block.k == 0) & (fromUnit == 0);
+  return t;
+}
+
+/// The shapes of a format's tiles that stream, or of those that fetch for later.
+SmallVector<TileShape> LinearEmitter::shapes(bool stream) const {
+  SmallVector<TileShape> all;
+  for (const RowClass &rowClass : machine.rowClasses) {
+    if (rowClass.rows > maxRows())
+      continue;
+    if (stream)
+      for (int64_t panels : rowClass.panels)
+        all.push_back({rowClass.rows, panels});
+    else if (rowClass.rows >= (maxRows() + 1) / 2) // the least that two or more tiles have
+      all.push_back({rowClass.rows, machine.rowClasses.front().panels.front()});
+  }
+  return all;
+}
+
+/// Tiles of |rows| against |panels| panels, over a part of the block's inputs.
+void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat, const Block &block,
+                              const Part &part, Val tile, Val tileEnd, Val rows, Val panel,
+                              Val panels) {
   TileOperands t = shared;
   k.forLoop(tile, tileEnd, 1, [&](Val i) {
     Val row = rowOf(i);
@@ -315,7 +333,7 @@ void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat,
       t.ahead.at =
           part.next + (i - block.tile) * k.ceilDiv(part.units, kLanes) * t.ahead.lines * line;
     }
-    callTile(k, module, tileFormat, rows, panels, sumStride(), t);
+    callTile(k, module, tileFormat, shapes(/*stream=*/!part.next), rows, panels, sumStride(), t);
     k.ifThen((block.kEnd >= o.inputs) & (part.from + part.units >= block.units),
              [&] { emitEpilogue(block, row, row + rows, panel, panel + panels, t.sumAt); });
   });

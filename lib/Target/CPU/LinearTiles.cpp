@@ -195,56 +195,60 @@ void TileEmitter::emit() {
     k.store(value, o.sums, at);
 }
 
-void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, int64_t rows, int64_t panels,
-              int64_t sumStride, const TileOperands &operands) {
+void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, ArrayRef<TileShape> shapes,
+              Val rows, Val panels, int64_t sumStride, const TileOperands &operands) {
   MLIRContext *context = module.getContext();
-  Type index = IndexType::get(context);
-  SmallVector<Type> types = {arrayOf(weightTypeOf(format, context)),
-                             index,
-                             index,
-                             arrayOf(unitTypeOf(format, context)),
-                             index,
-                             arrayOf(Float32Type::get(context)),
-                             index,
-                             index,
-                             IntegerType::get(context, 1)};
+  const TileAhead &ahead = operands.ahead;
   SmallVector<Val> arguments = {operands.weights, operands.weightAt, operands.panelStride,
                                 operands.rows,    operands.rowAt,    operands.sums,
                                 operands.sumAt,   operands.units,    operands.first};
-  std::string name = llvm::formatv("linear_tile_{0}_{1}x{2}", stringify(format), rows, panels);
-  const TileAhead &ahead = operands.ahead;
+  std::string kind;
+  llvm::raw_string_ostream out(kind);
   assert((!operands.widened || ahead.weights) && "a tile that streams has nobody to widen for");
   if (operands.widened)
-    name += "_widening";
+    out << "_widening";
   if (ahead.weights) {
-    types.append({ahead.weights.type(), index, index, index});
     arguments.append({ahead.weights, ahead.at, ahead.panelStride, ahead.lines});
-    llvm::raw_string_ostream(name)
-        << "_ahead_" << cast<MemRefType>(ahead.weights.type()).getElementType();
+    out << "_ahead_" << cast<MemRefType>(ahead.weights.type()).getElementType();
   } else {
-    types.push_back(index);
     arguments.push_back(ahead.follows);
   }
-  if (operands.widened) {
-    types.push_back(operands.widened.type());
+  if (operands.widened)
     arguments.push_back(operands.widened);
-  }
-  func::FuncOp tile =
+  SmallVector<Type> types = llvm::map_to_vector(arguments, [](Val v) { return v.type(); });
+
+  auto tile = [&](TileShape shape) {
+    std::string name = llvm::formatv("linear_tile_{0}_{1}x{2}{3}", stringify(format), shape.rows,
+                                     shape.panels, kind);
+    return getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
+      TileOperands o;
+      o.weights = v[0], o.weightAt = v[1], o.panelStride = v[2];
+      o.rows = v[3], o.rowAt = v[4];
+      o.sums = v[5], o.sumAt = v[6], o.units = v[7], o.first = v[8];
+      if (ahead.weights)
+        o.ahead.weights = v[9], o.ahead.at = v[10], o.ahead.panelStride = v[11],
+        o.ahead.lines = v[12];
+      else
+        o.ahead.follows = v[9];
+      if (operands.widened)
+        o.widened = v[13], o.widenedStride = operands.widenedStride;
+      TileEmitter(inner, format, shape.rows, shape.panels, sumStride, o).emit();
+    });
+  };
+  // The choice is a kernel too: it would otherwise stand in every variant, several times.
+  types.append({IndexType::get(context), IndexType::get(context)});
+  arguments.append({rows, panels});
+  std::string name = llvm::formatv("linear_tile_{0}{1}", stringify(format), kind);
+  func::FuncOp choice =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
-        TileOperands o;
-        o.weights = v[0], o.weightAt = v[1], o.panelStride = v[2];
-        o.rows = v[3], o.rowAt = v[4];
-        o.sums = v[5], o.sumAt = v[6], o.units = v[7], o.first = v[8];
-        if (v.size() > 10)
-          o.ahead.weights = v[9], o.ahead.at = v[10], o.ahead.panelStride = v[11],
-          o.ahead.lines = v[12];
-        else
-          o.ahead.follows = v[9];
-        if (operands.widened)
-          o.widened = v[13], o.widenedStride = operands.widenedStride;
-        TileEmitter(inner, format, rows, panels, sumStride, o).emit();
+        types.truncate(types.size() - 2);
+        ArrayRef<Val> own = v.drop_back(2);
+        Val rows = v[v.size() - 2], panels = v.back();
+        for (TileShape shape : shapes)
+          inner.ifThen((rows == shape.rows) & (panels == shape.panels),
+                       [&] { inner.call(tile(shape), own); });
       });
-  k.call(tile, arguments);
+  k.call(choice, arguments);
 }
 
 //===-- Copy --------------------------------------------------------------------------------===//

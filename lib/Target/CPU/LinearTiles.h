@@ -58,9 +58,16 @@ struct TileOperands {
   int64_t widenedStride = 0;
 };
 
-/// Calls the tile of |rows| x |panels|. |sumStride| is fixed per module.
-void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, int64_t rows,
-              int64_t panels, int64_t sumStride, const TileOperands &operands);
+/// Rows and panels of a tile.
+struct TileShape {
+  int64_t rows, panels;
+};
+
+/// Calls the tile of |rows| x |panels|, which is one of |shapes|: always the same ones for the same
+/// format and kind of tile. |sumStride| is fixed per module.
+void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format,
+              llvm::ArrayRef<TileShape> shapes, Val rows, Val panels, int64_t sumStride,
+              const TileOperands &operands);
 
 /// Packs |tiles| x |rows| rows for tiles of |rows|: their inputs [from, to), zeros up to a whole
 /// chunk, at |dest|[destAt]; tiles are rows x |tileUnits| units apart. |rows| is at least 1.
