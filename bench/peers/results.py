@@ -6,6 +6,7 @@ name for stands beside it:
   real_time, q1, q3, min   ms per call (time_unit), over `repetitions` interleaved runs of `iterations` calls
   rate, unit       GFLOP/s or GB/s or tokens/s, from the median
   ceiling, ratio   the machine's ceiling beside it (same unit) and the median of the runs' ratios to it
+  discarded        repetitions that did not count because somebody else had a core (rig.py)
   error            largest difference from the reference, in parts of its root mean square
   why              instead of times, where an engine did not get to run
 """
@@ -80,7 +81,8 @@ def entry(case, engine, samples, threads, settings, error, facts):
               "real_time": 1e3 * middle, "cpu_time": 1e3 * quartiles(samples["cpu"])[1], "time_unit": "ms",
               "q1": 1e3 * low, "q3": 1e3 * high, "min": 1e3 * min(seconds), "rate": middle if unit == "s" else amount / middle, "unit": unit,
               "flops": case.flops, "bytes": moved, "bound": case.bound,
-              "ceiling_name": "+".join(case.ceiling), "error": error, "settings": settings}
+              "ceiling_name": "+".join(case.ceiling), "error": error, "settings": settings,
+              "discarded": samples.get("discarded", 0)}
     if ratios:
         result |= {"ceiling": 1e-9 * ceilings[len(ceilings) // 2], "ceiling_unit": "GFLOP/s" if compute else "GB/s",
                    "ratio": ratios[len(ratios) // 2]}

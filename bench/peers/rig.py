@@ -31,6 +31,10 @@ ENGINES = {
 }
 
 
+# A repetition counts when the ceilings around it are at least this part of the best seen.
+UNDISTURBED = 0.8
+
+
 class EngineError(Exception):
     """The engine did not answer as it should; |missing| when it is not able to do it at all."""
 
@@ -107,7 +111,7 @@ class Rig:
 
     def __init__(self, names, cores, threads, seed):
         self.cores, self.threads, self.order = cores, threads, random.Random(seed)
-        self.engines, self.absent = {}, {}
+        self.engines, self.absent, self.best = {}, {}, {}
         for name in ["ceilings", *(n for n in names if n != "ceilings")]:
             try:
                 self.engines[name] = Engine(name, cores, threads)
@@ -158,7 +162,7 @@ class Rig:
 
     def interleave(self, names, case, ceiling, repetitions, least=0.02, most=20.0):
         """name -> {"seconds": [per call], "ceilings": [rate beside it]}; what fails has "why" instead. Engines in a new
-        order in each repetition, each beside the ceiling measured in that repetition."""
+        order in each repetition, each beside the ceiling measured before and after that repetition."""
         counts, samples, long = {}, {}, set()
         for name in names:
             samples[name] = {"seconds": [], "cpu": [], "ceilings": []}
@@ -169,26 +173,30 @@ class Rig:
                     long.add(name)
             except EngineError as error:
                 samples[name] = {"why": str(error)}
-        start = time.monotonic()
-        for repetition in range(repetitions):
+        start, quiet, disturbed = time.monotonic(), [], []
+        while len(quiet) < repetitions and len(quiet) + len(disturbed) < 2 * repetitions:
             order = [name for name in names if "why" not in samples[name]]
             self.order.shuffle(order)
-            before = self.peak(ceiling)
+            before, taken = self.peak(ceiling), {}
             for name in order:
                 try:
-                    answer = self.engines[name].ask(do="run", case=case, count=counts[name], warm=name not in long)
+                    taken[name] = self.engines[name].ask(do="run", case=case, count=counts[name], warm=name not in long)
                 except EngineError as error:
                     samples[name] = {"why": str(error)}
-                    continue
-                samples[name]["seconds"].append(answer["seconds"] / counts[name])
-                samples[name]["cpu"].append(answer["cpu"] / counts[name])
             after = self.peak(ceiling)
-            for name in order:
-                if "why" not in samples[name]:
-                    samples[name]["ceilings"].append((before + after) / 2)
-                    samples[name]["iterations"] = counts[name]
-            if time.monotonic() - start > most and repetition >= 4:
+            # Where a ceiling is far below what it was, somebody else has a core: that says nothing about the engines.
+            best = self.best[tuple(ceiling)] = max(self.best.get(tuple(ceiling), 0.0), before, after)
+            (disturbed if min(before, after) < UNDISTURBED * best else quiet).append(((before + after) / 2, taken))
+            if time.monotonic() - start > most and len(quiet) + len(disturbed) >= 5:
                 break
+        for peak, taken in quiet if len(quiet) >= 5 else quiet + disturbed:
+            for name, answer in taken.items():
+                if "why" not in samples[name]:
+                    samples[name]["seconds"].append(answer["seconds"] / counts[name])
+                    samples[name]["cpu"].append(answer["cpu"] / counts[name])
+                    samples[name]["ceilings"].append(peak)
+                    samples[name]["iterations"] = counts[name]
+                    samples[name]["discarded"] = len(disturbed) if len(quiet) >= 5 else 0
         return samples
 
 
