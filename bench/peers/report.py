@@ -109,7 +109,12 @@ def goals(document):
                 values.append((case, min(speed_ratio(ours, peer) for peer in others)))
         if values:
             rows.append((words, goal, values))
-    return rows
+    ours = {case: engines[OURS] for case, engines in by_case(document).items() if "why" not in engines.get(OURS, {"why": ""})}
+    batched = [(case, ours[case]["rate"] / ours[case[:-1] + "1"]["rate"]) for case in ours
+               if re.match(r"decode/.*/batch8$", case) and case[:-1] + "1" in ours]
+    limits = [(words, 1.0, [(case, limit / item["rate"]) for case, item in ours.items() if case.startswith(kind)])
+              for kind, limit, words in (("start/", 1.0, "start to the first token, against 1 s"), ("compile/", 5.0, "compile time, against 5 s"))]
+    return rows + [row for row in (("tokens/s of batch 8, against batch 1", 5.0, batched), *limits) if row[2]]
 
 
 def summary(document):

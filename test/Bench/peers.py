@@ -85,6 +85,13 @@ assert svg.startswith("<svg") and svg.count("<circle") == 4 + 2 and "a &lt; b &a
 lost = json.loads(json.dumps(document))
 next(item for item in lost["benchmarks"] if item["name"].endswith("512x896x896/torch"))["real_time"] = 5.0
 assert "Slower than the fastest peer in 1 of 3 cases" in report.summary(lost) and "| 0.50x | torch | 80% |" in report.summary(lost)
+steps = [results.entry(workloads.Case(f"decode/bf16/m/batch{n}", {}, 1e9, 0, ["read"], "memory", n, 1e4), "sluice",
+                       planted(40 + n, 30e9), 2, "", 0.0, {"weight_bytes": 1e9}) for n in (1, 8)]
+start = results.entry(workloads.Case("start/bf16/m", {}, 0, 0, [], "time"), "sluice", planted(250, 0.0), 2, "", None, {})
+assert start["unit"] == "s" and start["rate"] == 0.25 and "ratio" not in start
+reached = {row[0]: row[1:] for row in report.goals({"context": where, "benchmarks": [*steps, start]})}
+assert abs(reached["tokens/s of batch 8, against batch 1"][1][0][1] - 8 * 41 / 48) < 1e-3
+assert reached["start to the first token, against 1 s"] == (1.0, [("start/bf16/m", 4.0)])
 contexts = [results.entry(workloads.Case(f"context/bf16/m/{n}", {}, 1e9, 0, ["read"], "memory", 1, n * 1e4), "sluice",
                           planted(40 + n / 100, 30e9), 2, "", 0.0, {"weight_bytes": 1e9}) for n in (16, 1024, 16384)]
 plot = report.context_plot({"context": where, "benchmarks": contexts})
