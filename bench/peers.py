@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--repetitions", type=int, default=0, help="interleaved ones (20; with --quick 7)")
     parser.add_argument("--seed", type=int, default=1, help="of the data, of the drawn shapes, of the engines' order")
     parser.add_argument("--out", type=Path, help="results file (bench/results/peers-COMMIT.json)")
+    parser.add_argument("--again", action="store_true", help="only what the results file marks as disturbed, or does not have")
     parser.add_argument("--list", action="store_true", help="print the names of the cases and stop")
     parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing; make tables and plots of this file again")
     arguments = parser.parse_args()
@@ -41,18 +42,22 @@ def main():
         report.write(results.load(arguments.report), arguments.report)
         return 0
     chosen = driver.selected(arguments.dtypes, arguments.seed, arguments.quick, arguments.only)
+    out = arguments.out or HERE / "results" / f"peers-{results.commit()}.json"
+    if arguments.again and out.exists():
+        calm = {item["case"] for item in results.load(out)["benchmarks"]}
+        calm -= {item["case"] for item in results.load(out)["benchmarks"] if item.get("disturbed")}
+        chosen = driver.without(chosen, calm)
     if arguments.list:
         print("\n".join(case.name for work in chosen for case in work.cases))
         return 0
     if not chosen:
-        tools.fail(f"bench peers: no case matches --only {arguments.only}; --list shows them", 1)
+        tools.fail("bench peers: there is no such case to measure; --list without other options shows them", 1)
     engines = arguments.engines.split(",") if arguments.engines else [n for n in ENGINES if n != "ceilings"]
     unknown = sorted(set(engines) - set(ENGINES))
     if unknown:
         tools.fail(f"bench peers: no engine is called {', '.join(unknown)}; there are {', '.join(ENGINES)}", 1)
     available = sorted(os.sched_getaffinity(0))
     cores = {int(c) for c in arguments.cores.split(",")} if arguments.cores else set(available[:arguments.threads])
-    out = arguments.out or HERE / "results" / f"peers-{results.commit()}.json"
     document = driver.run(chosen, engines, cores, arguments.threads, arguments.repetitions or (7 if arguments.quick else 20),
                           arguments.seed, out)
     print(report.table(document, [case.name for work in chosen for case in work.cases]))

@@ -122,6 +122,15 @@ def selected(dtypes, seed, quick, only):
     return chosen
 
 
+def without(chosen, names):
+    """The same less the cases of these names."""
+    for work in chosen:
+        work.cases = [case for case in work.cases if case.name not in names]
+        if "rows" in work.spec:
+            work.spec["rows"] = [case.key for case in work.cases]
+    return [work for work in chosen if work.cases]
+
+
 def run(chosen, engines, cores, threads, repetitions, seed, out):
     """Measures |chosen| and merges each workload's entries into the file |out| as soon as it has them."""
     where = results.context(cores, threads)
@@ -130,13 +139,13 @@ def run(chosen, engines, cores, threads, repetitions, seed, out):
     scratch = tools.build_folder() / "bench" / "peers"
     scratch.mkdir(parents=True, exist_ok=True)
     used = [n for n in ENGINES if n in engines and any(n in PARTS[work.spec["kind"]] for work in chosen)]
-    document = None
-    with Rig(used, cores, threads, seed) as rig:
+    document, best = None, results.load(out)["context"].get("best_ceilings") if out.exists() else None
+    with Rig(used, cores, threads, seed, best) as rig:
         for work in chosen:
             part = [n for n in used if n in PARTS[work.spec["kind"]]]
             if work.spec["kind"] in WRITERS:
                 entries = measure(rig, work, part, repetitions, scratch)
             else:
                 entries = measure_times(rig, work, part, scratch)
-            document = results.merge(out, entries, where)
+            document = results.merge(out, entries, where, rig.best)
     return document

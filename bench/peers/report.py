@@ -59,6 +59,7 @@ def cells(item, ours):
     ratio = f"{100 * item['ratio']:.0f}%" if "ratio" in item else ""
     times = f"{speed_ratio(ours, item):.2f}x" if ours and "why" not in ours and item is not ours else ""
     error = "" if item.get("error") is None else f"{item['error']:.1e}"
+    error += " (busy)" if item.get("disturbed") else ""
     return [item["engine"], f"{number(item['real_time'])} ms", f"{number(item['q3'] - item['q1'])}", number(item["min"]),
             f"{number(item['rate'])} {item['unit']}", ratio, times, error]
 
@@ -124,6 +125,9 @@ def summary(document):
            f"Commit {where['commit']}, {where['date']}, load average {where['load_avg'][0]}. Made from the JSON beside this file "
            "by `./dev bench peers --report`. Medians of interleaved runs; a ratio to a ceiling is the median of the "
            "runs' own ratios to the ceiling measured beside each.", ""]
+    busy = sum(1 for item in document["benchmarks"] if item.get("disturbed"))
+    if busy:
+        out += [f"{busy} of {len(document['benchmarks'])} entries are marked (busy): others used the cores in nearly all repetitions.", ""]
     commits = sorted({item["commit"] for item in document["benchmarks"] if "commit" in item})
     if len(commits) > 1:
         out += [f"Entries are of the commits {', '.join(commits)}.", ""]

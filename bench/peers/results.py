@@ -7,6 +7,7 @@ name for stands beside it:
   rate, unit       GFLOP/s or GB/s or tokens/s, from the median
   ceiling, ratio   the machine's ceiling beside it (same unit) and the median of the runs' ratios to it
   discarded        repetitions that did not count because somebody else had a core (rig.py)
+  disturbed        true when that was so for nearly all of them, and so they did count
   error            largest difference from the reference, in parts of its root mean square
   why              instead of times, where an engine did not get to run
 """
@@ -83,6 +84,8 @@ def entry(case, engine, samples, threads, settings, error, facts):
               "flops": case.flops, "bytes": moved, "bound": case.bound,
               "ceiling_name": "+".join(case.ceiling), "error": error, "settings": settings,
               "discarded": samples.get("discarded", 0)}
+    if samples.get("disturbed"):
+        result["disturbed"] = True
     if ratios:
         result |= {"ceiling": 1e-9 * ceilings[len(ceilings) // 2], "ceiling_unit": "GFLOP/s" if compute else "GB/s",
                    "ratio": ratios[len(ratios) // 2]}
@@ -128,15 +131,16 @@ def check(document, path):
         names.add(item["name"])
 
 
-def merge(path, entries, where):
-    """Writes |entries| into the results at |path|; those of the same name are replaced. Each keeps its own date, commit
+def merge(path, entries, where, best=None):
+    """Writes |entries| and the |best| ceilings seen into the results at |path|; those of the same name are replaced. Each keeps its own date, commit
     and load, since a file may be filled in several runs."""
     path = Path(path)
     document = load(path) if path.exists() else {"context": where, "benchmarks": []}
     stamp = {"date": where["date"], "commit": where["commit"], "load_avg": where["load_avg"]}
     fresh = {item["name"]: item | stamp for item in entries}
     kept = [item for item in document["benchmarks"] if item["name"] not in fresh]
-    document = {"context": where, "benchmarks": kept + list(fresh.values())}
+    best = document["context"].get("best_ceilings", {}) | (best or {})
+    document = {"context": where | {"best_ceilings": rounded(best)}, "benchmarks": kept + list(fresh.values())}
     check(document, path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1) + "\n")

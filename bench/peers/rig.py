@@ -109,9 +109,10 @@ class Engine:
 class Rig:
     """The engines of one invocation. `with Rig(...) as rig:` ends their processes."""
 
-    def __init__(self, names, cores, threads, seed):
+    def __init__(self, names, cores, threads, seed, best=None):
+        """|best|: the ceilings' best rates of earlier runs on this machine, by their names joined with +."""
         self.cores, self.threads, self.order = cores, threads, random.Random(seed)
-        self.engines, self.absent, self.best = {}, {}, {}
+        self.engines, self.absent, self.best = {}, {}, dict(best or {})
         for name in ["ceilings", *(n for n in names if n != "ceilings")]:
             try:
                 self.engines[name] = Engine(name, cores, threads)
@@ -185,18 +186,20 @@ class Rig:
                     samples[name] = {"why": str(error)}
             after = self.peak(ceiling)
             # Where a ceiling is far below what it was, somebody else has a core: that says nothing about the engines.
-            best = self.best[tuple(ceiling)] = max(self.best.get(tuple(ceiling), 0.0), before, after)
+            best = self.best["+".join(ceiling)] = max(self.best.get("+".join(ceiling), 0.0), before, after)
             (disturbed if min(before, after) < UNDISTURBED * best else quiet).append(((before + after) / 2, taken))
-            if time.monotonic() - start > most and len(quiet) + len(disturbed) >= 5:
+            if time.monotonic() - start > most and (len(quiet) >= 5 or len(quiet) + len(disturbed) >= 12):
                 break
-        for peak, taken in quiet if len(quiet) >= 5 else quiet + disturbed:
+        enough = len(quiet) >= min(5, repetitions)
+        for peak, taken in quiet if enough else quiet + disturbed:
             for name, answer in taken.items():
                 if "why" not in samples[name]:
                     samples[name]["seconds"].append(answer["seconds"] / counts[name])
                     samples[name]["cpu"].append(answer["cpu"] / counts[name])
                     samples[name]["ceilings"].append(peak)
                     samples[name]["iterations"] = counts[name]
-                    samples[name]["discarded"] = len(disturbed) if len(quiet) >= 5 else 0
+                    samples[name]["discarded"] = len(disturbed) if enough else 0
+                    samples[name]["disturbed"] = not enough
         return samples
 
 
