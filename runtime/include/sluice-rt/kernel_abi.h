@@ -99,7 +99,9 @@ typedef struct sluice_call {
   const sluice_pages_t *pages; /* [kv of the manifest] */
   void *const *args;           /* [args of the function] dense row-major tensors */
   const int64_t *dims;         /* [args of the function] size of each one's leading dimension */
-  void (*barrier)(void *team, int32_t me); /* returns when all workers have called it */
+  /* Returns when all workers have called it; does not return, to any of them, when the step is
+   * cancelled. */
+  void (*barrier)(void *team, int32_t me);
   void *team;
   /* second cache line */
   int64_t max_rows;          /* a multiple of 16, at least batch->rows */
