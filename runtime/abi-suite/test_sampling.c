@@ -215,9 +215,37 @@ static void numbers_are_checked(void) {
   CHECK(logits[0] == 1 && logits[3] == 4);
 }
 
+static void tokens_are_scored(void) {
+  static const float row[] = {1, 2.5f, -INFINITY, 0, NAN, -3};
+  double score = 7, sum = 0;
+  for (int32_t v = 0; v < 6; ++v) {
+    CHECK_OK(sluice_logits_score(row, 6, v, &score));
+    if (row[v] > -INFINITY) {
+      double expected = (double)row[v] - log(exp(1) + exp(2.5) + 1 + exp(-3));
+      CHECK(fabs(score - expected) < 1e-14);
+      sum += exp(score);
+    } else {
+      CHECK(score == -INFINITY);
+    }
+  }
+  CHECK(fabs(sum - 1) < 1e-14);
+  static const float high[] = {3e38f, 3e38f, -3e38f}, infinite[] = {INFINITY, 0, INFINITY};
+  CHECK_OK(sluice_logits_score(high, 3, 1, &score));
+  CHECK(fabs(score + log(2)) < 1e-15);
+  CHECK_OK(sluice_logits_score(infinite, 3, 2, &score));
+  CHECK(fabs(score + log(2)) < 1e-15);
+  score = 7;
+  CHECK_FAILS(sluice_logits_score(row, 6, 6, &score), SLUICE_STATUS_INVALID_ARGUMENT,
+              "token 6 of a row of 6 logits");
+  CHECK_FAILS(sluice_logits_score(row, 6, -1, &score), SLUICE_STATUS_INVALID_ARGUMENT, "token -1");
+  CHECK_FAILS(sluice_logits_score(NULL, 6, 0, &score), SLUICE_STATUS_INVALID_ARGUMENT, "NULL");
+  CHECK(score == 7);
+}
+
 int main(void) {
   RUN(by_hand);
   RUN(rows_are_cut_as_by_sorting);
   RUN(numbers_are_checked);
+  RUN(tokens_are_scored);
   return check_finish();
 }

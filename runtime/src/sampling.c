@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sampling.c: what a program may do to a row of logits before a token is drawn from it. A row is
- * looked at alone and in the order of its ids, so the result does not depend on anything beside it.
- * Nothing is sorted and nothing is allocated: the places where top-k and top-p cut are found by
- * counting, or weighing, the tokens by eight bits of their logit at a time.
+ * sampling.c: what a program may do with a row of logits: cut it before a token is drawn from it,
+ * or ask how probable a token is. A row is looked at alone and in the order of its ids, so the
+ * result does not depend on anything beside it. Nothing is sorted and nothing is allocated: the
+ * places where top-k and top-p cut are found by counting, or weighing, the tokens by eight bits of
+ * their logit at a time.
  */
 #include "status.h"
 
@@ -146,5 +147,26 @@ sluice_status_t sluice_sampling_apply(const sluice_sampling_t *s, float *logits,
   for (int64_t v = 0; v < vocab && s->min_p > 0; ++v)
     if (weight_of(&row, logits[v]) < (double)s->min_p)
       logits[v] = -INFINITY;
+  return SLUICE_STATUS_OK;
+}
+
+sluice_status_t sluice_logits_score(const float *logits, int64_t vocab, int32_t token,
+                                    double *out_log_probability) {
+  if (!logits || !out_log_probability || vocab < 1 || token < 0 || token >= vocab)
+    return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                       "token %d of a row of %lld logits, expected 0 up to the row's last, and no "
+                       "NULL",
+                       token, (long long)vocab);
+  row_t row = {(float *)(uintptr_t)logits, vocab, -INFINITY, 1};
+  double total = 0;
+  for (int64_t v = 0; v < vocab; ++v)
+    row.max = (double)logits[v] > row.max ? (double)logits[v] : row.max;
+  for (int64_t v = 0; v < vocab; ++v)
+    total += key_of(logits[v]) != 0 ? weight_of(&row, logits[v]) : 0;
+  if (key_of(logits[token]) == 0)
+    *out_log_probability = -INFINITY;
+  else
+    *out_log_probability =
+        ((double)logits[token] == row.max ? 0 : (double)logits[token] - row.max) - log(total);
   return SLUICE_STATUS_OK;
 }

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "report.h"
 #include "sampling.h"
+#include "score.h"
 #include "tensors.h"
 
 #include <errno.h>
@@ -151,19 +152,21 @@ int command_generate(const sluice_model_t *model, const options_t *o) {
                         step);
   int64_t width = function->args[function->arg_count - 1].row_elements;
   // The last new token is given out but not run.
-  int64_t length = prompt.count + (o->max_new > 0 ? o->max_new - 1 : 0);
+  int64_t more = o->score ? 0 : o->max_new;
+  int64_t length = prompt.count + (more > 0 ? more - 1 : 0);
   if (length > info->limits.max_seq)
     return report_error(
         EXIT_BAD_INPUT,
         "%lld tokens of prompt and %lld new ones, the model's limit is max_seq = %lld",
-        (long long)prompt.count, (long long)o->max_new, (long long)info->limits.max_seq);
+        (long long)prompt.count, (long long)more, (long long)info->limits.max_seq);
   if (info->limits.max_positions >= 0 && length > info->limits.max_positions)
     return report_error(
         EXIT_BAD_INPUT,
         "%lld tokens of prompt and %lld new ones, the model's limit is max_positions = %lld",
-        (long long)prompt.count, (long long)o->max_new, (long long)info->limits.max_positions);
+        (long long)prompt.count, (long long)more, (long long)info->limits.max_positions);
   int64_t rows = o->max_rows ? o->max_rows : usual_rows(model);
   rows = prompt.count < rows ? prompt.count : rows;
+  rows = o->score ? score_rows(rows, width) : rows;
   sluice_session_options_t options = {.threads = (int32_t)o->threads,
                                       .spin = o->spin,
                                       .max_rows = (int32_t)rows,
@@ -171,14 +174,17 @@ int command_generate(const sluice_model_t *model, const options_t *o) {
                                       .kv_pages = sluice_ceil_div(length, info->kv[0].page)};
   sluice_session_t *session;
   TRY(make_session(model, &options, &session));
-  float *logits = report_allocate((size_t)width, sizeof *logits);
+  float *logits = report_allocate((size_t)((o->score ? rows : 1) * width), sizeof *logits);
   sampling_t sampling;
   int code = sampling_begin(o, info->limits.vocab, width, &sampling);
   for (int64_t i = 0; i < prompt.count; ++i)
     sampling_see(&sampling, prompt.data[i]);
-  if (code == EXIT_OK)
+  if (code == EXIT_OK && o->score)
+    code =
+        score_text(session, step, prompt.data, prompt.count, (int32_t)rows, logits, width, o->json);
+  else if (code == EXIT_OK)
     code = generate(session, info, o, step, &prompt, (int32_t)rows, logits, &sampling, &result);
-  if (code == EXIT_OK)
+  if (code == EXIT_OK && !o->score)
     print(o, &prompt, &result);
   sampling_end(&sampling);
   free(logits);

@@ -42,6 +42,8 @@ static const option_t table[] = {
      "=N              of sampling, and of a bench's tokens (0)"},
     {"ignore-eos", FLAG, RUN, AT(ignore_eos), 0, 0, NULL,
      "          do not stop at the model's end tokens"},
+    {"score", FLAG, RUN, AT(score), 0, 0, NULL,
+     "                print the log-likelihood of each token instead of continuing"},
     {"inputs", TEXT, RUN, AT(inputs), 0, 0, NULL,
      "=FILE         safetensors with the function's arguments"},
     {"outputs", TEXT, RUN, AT(outputs), 0, 0, NULL, "=FILE        where its results go"},
@@ -260,6 +262,8 @@ static int check_together(const options_t *o) {
   if (!o->tokens == !o->inputs)
     return report_error(EXIT_USAGE,
                         "expected either --tokens, to generate, or --inputs and --outputs");
+  if (o->score && !o->tokens)
+    return report_error(EXIT_USAGE, "--score needs the text in --tokens");
   if (!o->inputs != !o->outputs)
     return report_error(EXIT_USAGE, "--inputs and --outputs go together");
   return EXIT_OK;

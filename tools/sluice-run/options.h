@@ -34,6 +34,7 @@ typedef struct options {
   double temperature, top_p, min_p, repetition_penalty;
   int64_t top_k;
   const char *logit_bias;
+  bool score;
   int64_t seed;
   bool ignore_eos;
   bool last_logits;

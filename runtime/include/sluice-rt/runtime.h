@@ -553,6 +553,11 @@ typedef struct sluice_sampling {
 SLUICE_API sluice_status_t sluice_sampling_apply(const sluice_sampling_t *sampling, float *logits,
                                                  int64_t vocab);
 
+/* The natural logarithm of the probability that one row |logits| [vocab] gives to |token|: its
+ * log-softmax, in f64. -inf for a token whose logit is -inf or NaN. INVALID_ARGUMENT. */
+SLUICE_API sluice_status_t sluice_logits_score(const float *logits, int64_t vocab, int32_t token,
+                                               double *out_log_probability);
+
 /* A tensor for sluice_session_call: dense, row-major, of the dtype and shape that the function
  * says. */
 typedef struct sluice_arg {
