@@ -70,10 +70,10 @@ static void loading(void) {
   FAILS(load("/dev/null", NULL), SLUICE_STATUS_NOT_FOUND, "/dev/null is no artefact");
   FAILS(load_edited("\"kind\": \"decoder\"", "\"kind\": \"codec\""), SLUICE_STATUS_BAD_ARTEFACT,
         "manifest.json:1:49: kind is \"codec\", expected decoder, encoder or op");
-  FAILS(load_edited("\"sluice\": 1", "\"sluice\": 7"), SLUICE_STATUS_TOO_NEW,
-        "manifest version 7, this runtime reads up to 1: use a newer runtime");
-  FAILS(load_edited("\"abi\": 1", "\"abi\": 9"), SLUICE_STATUS_TOO_NEW,
-        "built for kernel ABI 9, this runtime has 1: use a newer runtime");
+  FAILS(load_edited("\"sluice\": 1", "\"sluice\": 99"), SLUICE_STATUS_TOO_NEW,
+        "manifest version 99, this runtime reads up to ");
+  FAILS(load_edited("\"abi\": 1", "\"abi\": 99"), SLUICE_STATUS_TOO_NEW,
+        "built for kernel ABI 99, this runtime has ");
   FAILS(load_edited("ARCH", "riscv64"), SLUICE_STATUS_WRONG_TARGET,
         "the artefact was built for riscv64-unknown-linux-gnu, this machine is");
   FAILS(load_edited("\"features\": []", "\"features\": [\"+flux-capacitor\"]"),

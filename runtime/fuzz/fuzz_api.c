@@ -189,8 +189,8 @@ static void load_another(input_t *in) {
     const char *from, *to;
     sluice_status_t status;
   } edits[] = {
-      {"\"sluice\": 1", "\"sluice\": 2", SLUICE_STATUS_TOO_NEW},
-      {"\"abi\": 1", "\"abi\": 2", SLUICE_STATUS_TOO_NEW},
+      {"\"sluice\": 1", "\"sluice\": 99", SLUICE_STATUS_TOO_NEW},
+      {"\"abi\": 1", "\"abi\": 99", SLUICE_STATUS_TOO_NEW},
       {"ARCH", "riscv64", SLUICE_STATUS_WRONG_TARGET},
       {"\"features\": []", "\"features\": [\"+amx-nothing\"]", SLUICE_STATUS_WRONG_TARGET},
       {"\"library\": \"lib/model.so\"", "\"library\": \"lib/none.so\"", SLUICE_STATUS_BAD_ARTEFACT},
