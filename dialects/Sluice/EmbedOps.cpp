@@ -15,9 +15,13 @@ LogicalResult EmbedOp::verify() {
                  .result()))
     return failure();
   Type table = getElementTypeOrSelf(getTable());
-  if (!result.getElementType().isF32() && result.getElementType() != table)
-    return emitOpError() << "expects a result of f32 or of the table's " << table << ", but found "
-                         << result.getElementType() << "  [R2]";
+  bool encoded = static_cast<bool>(blocksOf(getTable().getType()));
+  if (!result.getElementType().isF32() && (encoded || result.getElementType() != table)) {
+    auto error = emitOpError("expects a result of f32");
+    if (!encoded)
+      error << " or of the table's " << table;
+    return error << ", but found " << result.getElementType() << "  [R2]";
+  }
   if (auto offset = getOffset()) {
     int64_t rows = cast<ShapedType>(getTable().getType()).getDimSize(0);
     if (static_cast<int64_t>(*offset) < 0 ||

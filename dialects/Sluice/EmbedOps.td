@@ -20,7 +20,7 @@ def Sluice_EmbedOp : Sluice_ComputeOp<"embed"> {
 
     **Rules**
     - (R1) Each letter has one size wherever it appears.
-    - (R2) The result is f32, or has the table's element type.
+    - (R2) The result is f32, or has the element type of a table that is not encoded.
     - (R3) `offset` is at least 0, and below V where V is known.
 
     **Edges**  An id outside [0, V - offset) is refused: the row is left zero and the step ends in a trap record that names this op;

@@ -33,6 +33,10 @@ LogicalResult LinearOp::verify() {
   if (getResidual() && !getElementTypeOrSelf(getResidual()).isF32())
     return emitOpError() << "expects 'residual' of f32, but found "
                          << getElementTypeOrSelf(getResidual()) << "  [R3]";
+  if (getInputs() && !blocksOf(getWeight().getType()))
+    return emitOpError() << "expects a weight with an encoding (#sluice.blocks) for 'inputs "
+                         << stringifyRowCode(*getInputs()) << "', but found "
+                         << getWeight().getType() << "  [R4]";
   return success();
 }
 

@@ -10,7 +10,8 @@ RankedTensorType ParamOp::getLayerType() {
   RankedTensorType type = getTensorType();
   if (!getStack())
     return type;
-  return RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
+  return RankedTensorType::get(type.getShape().drop_front(), type.getElementType(),
+                               type.getEncoding());
 }
 
 LogicalResult ParamOp::verify() {
@@ -57,6 +58,17 @@ LogicalResult ParamOp::verify() {
   if (getTransposed() && layer.getRank() != 2)
     return emitOpError() << "expects two dims (beside L) of a transposed param, but the type is "
                          << type << "  [R6]";
+  if (type.getEncoding()) {
+    if (!blocksOf(type))
+      return emitOpError() << "expects #sluice.blocks as the type's encoding, but found "
+                           << type.getEncoding() << "  [R7]";
+    if (layer.getRank() != 2)
+      return emitOpError() << "expects two dims (beside L) for codes, but the type is " << type
+                           << "  [R7]";
+    if (getLayout().value_or(Layout::Panel) != Layout::Panel)
+      return emitOpError() << "expects layout 'panel' for codes, but it is '"
+                           << stringifyLayout(*getLayout()) << "'  [R7]";
+  }
   return success();
 }
 

@@ -21,7 +21,8 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     packed.
 
     `role` says what the param is to the layer that uses it; generated weights depend on it (docs/Contracts.md, section 5).
-    `layout` is written by `place-choose-layouts`.
+    `layout` is written by `place-choose-layouts`. A type with an encoding (`#sluice.blocks`) says that the sources' numbers,
+    rounded to the element type, are stored as codes and scales.
 
     **Rules**
     - (R1) There is at least one source, and as many `source_rows` as sources.
@@ -30,6 +31,7 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     - (R4) The shape is static and no dimension is zero.
     - (R5) With `stack`, every source name has exactly one `{}`; without it, none.
     - (R6) `layout = panel` and `transposed` need two dimensions (after L).
+    - (R7) A type with an encoding is `#sluice.blocks`, has two dimensions (after L), and no layout but `panel`.
 
     **Example**
     ```mlir
@@ -39,7 +41,7 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$stack, Sluice_RoleAttr:$role,
-                       TypeAttrOf<Sluice_Weight>:$type, StrArrayAttr:$sources, DenseI64ArrayAttr:$source_rows,
+                       TypeAttrOf<Sluice_StoredWeight>:$type, StrArrayAttr:$sources, DenseI64ArrayAttr:$source_rows,
                        OptionalAttr<Sluice_LayoutAttr>:$layout, UnitAttr:$transposed);
   let assemblyFormat = [{
     $sym_name (`stack` $stack^)? `role` custom<Word>($role) (`layout` custom<OptionalWord>($layout)^)? `:` $type
@@ -72,7 +74,7 @@ def Sluice_ParamUseOp : Sluice_Op<"param.use", [Pure, DeclareOpInterfaceMethods<
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$param, Optional<Index>:$layer);
-  let results = (outs Sluice_Weight:$result);
+  let results = (outs Sluice_StoredWeight:$result);
   let assemblyFormat = "$param (`[` $layer^ `]`)? attr-dict `:` type($result)";
 }
 

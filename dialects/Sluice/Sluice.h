@@ -13,6 +13,7 @@
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/Sluice/SluiceDialect.h.inc"
@@ -79,6 +80,8 @@ int64_t elementsOfRow(mlir::Value rows);
 llvm::LogicalResult verifyRounded(mlir::Operation *op, llvm::StringRef rule);
 /// The param that `weight` (a value of `sluice.param.use`) reads; null when it is something else.
 ParamOp paramOf(mlir::Value weight);
+/// The encoding of a weight's type; null when it is dense.
+BlocksAttr blocksOf(mlir::Type type);
 } // namespace sluice
 
 #endif // SLUICE_DIALECTS_SLUICE_H

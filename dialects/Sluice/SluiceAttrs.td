@@ -6,6 +6,7 @@
 #define SLUICE_ATTRS_TD
 
 include "dialects/Sluice/SluiceInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
 
 class Sluice_Enum<string name, string summary, list<I32EnumAttrCase> cases>
     : I32EnumAttr<name, summary, cases> {
@@ -58,6 +59,10 @@ def Sluice_Layout : Sluice_Enum<"Layout", "how a parameter's bytes lie in memory
   I32EnumAttrCase<"Rows", 0, "rows">,
   I32EnumAttrCase<"Panel", 1, "panel">]>;
 def Sluice_LayoutAttr : EnumAttr<Sluice_Dialect, Sluice_Layout, "layout">;
+
+def Sluice_RowCode : Sluice_Enum<"RowCode", "what a linear layer makes of its rows before it multiplies them", [
+  I32EnumAttrCase<"Int8", 0, "int8">]>;
+def Sluice_RowCodeAttr : EnumAttr<Sluice_Dialect, Sluice_RowCode, "row_code">;
 
 class Sluice_Attr<string name, string mnemonic_, list<Trait> traits = []>
     : AttrDef<Sluice_Dialect, name, traits> {
@@ -131,6 +136,49 @@ def Sluice_AndAttr : Sluice_MaskOfMasks<"And", "and"> {
 
 def Sluice_OrAttr : Sluice_MaskOfMasks<"Or", "or"> {
   let summary = "a query sees the keys that one of the masks shows it";
+}
+
+def Sluice_BlocksAttr : Sluice_Attr<"Blocks", "blocks",
+    [DeclareAttrInterfaceMethods<VerifiableTensorEncoding, ["verifyEncoding"]>]> {
+  let summary = "a weight stored as small codes, with a scale for each block";
+  let description = [{
+    The encoding of a weight's tensor type. A block is `rows` outputs by `columns` inputs of one layer; it has one scale of
+    type `scale` and one code of type `element` per number, and the number is `scale * code` in f32, exactly. The tensor's
+    element type says what rows the weight takes, as for a dense weight; the numbers themselves are not rounded to it.
+
+    Codes of i8 and i4 are signed. How blocks are made: docs/Contracts.md, section 8; how they lie: section 3.
+
+    - (R1) `element` is i8 or i4, `scale` is bf16 and `rows` is 1; other encodings are not built.
+    - (R2) `columns` is a power of two from 32 to 1024.
+    - (R3) The tensor has two dimensions beside the layers and an element type of f32, bf16 or f16.
+
+    ```mlir
+    tensor<24x1152x896xbf16, #sluice.blocks<element = i8, rows = 1, columns = 128, scale = bf16>>
+    ```
+  }];
+  let parameters = (ins "::mlir::Type":$element, "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$scale);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bits of a code, and the codes in a word of 32 bits.
+    int64_t getBits() const;
+    int64_t getCodesPerWord() const { return 32 / getBits(); }
+    /// What is added to a signed code where it is stored: codes lie as unsigned numbers.
+    int64_t getOffset() const { return int64_t(1) << (getBits() - 1); }
+    /// Blocks of one output of `inputs` inputs, and the inputs of these, padding included.
+    int64_t getBlockCount(int64_t inputs) const { return (inputs + getColumns() - 1) / getColumns(); }
+    int64_t getPaddedInputs(int64_t inputs) const { return getBlockCount(inputs) * getColumns(); }
+    /// Bytes of a panel of 16 outputs: first the codes, then, from `getScalesAt` on, the scales. Both are multiples
+    /// of 64 (docs/Contracts.md, section 3).
+    int64_t getScalesAt(int64_t inputs) const { return getPaddedInputs(inputs) * 16 * getBits() / 8; }
+    int64_t getPanelBytes(int64_t inputs) const;
+    /// Bytes of one layer in panels.
+    int64_t getLayerBytes(int64_t outputs, int64_t inputs) const {
+      return (outputs + 15) / 16 * getPanelBytes(inputs);
+    }
+    /// "int8 in groups of 128": for messages.
+    std::string describe() const;
+  }];
 }
 
 def Sluice_AnyMask : AttrConstraint<

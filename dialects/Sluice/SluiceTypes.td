@@ -41,6 +41,10 @@ def Sluice_Rows : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 def Sluice_FloatRows : AnyTypeOf<[RankedTensorOf<[F32, BF16, F16]>, StridedMemRefRankOf<[F32, BF16, F16], [1, 2, 3]>]>;
 def Sluice_IndexRows : AnyTypeOf<[1DTensorOf<[I32]>, StridedMemRefRankOf<[I32], [1]>]>;
 def Sluice_StateRows : AnyTypeOf<[1DTensorOf<[I64]>, StridedMemRefRankOf<[I64], [1]>]>;
-def Sluice_Weight : RankedTensorOf<[F32, BF16, F16]>;
+// What a param declares and a linear layer or a table reads: dense numbers, or codes with scales (#sluice.blocks).
+def Sluice_StoredWeight : RankedTensorOf<[F32, BF16, F16]>;
+def Sluice_Weight : Type<
+    And<[Sluice_StoredWeight.predicate, CPred<"!::llvm::cast<::mlir::RankedTensorType>($_self).getEncoding()">]>,
+    "dense ranked tensor of 32-bit float or bfloat16 type or 16-bit float values", "::mlir::RankedTensorType">;
 
 #endif // SLUICE_TYPES_TD

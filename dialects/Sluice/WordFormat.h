@@ -57,6 +57,7 @@ SLUICE_WORDS(RopePairing)
 SLUICE_WORDS(PoolKind)
 SLUICE_WORDS(Role)
 SLUICE_WORDS(Layout)
+SLUICE_WORDS(RowCode)
 #undef SLUICE_WORDS
 
 } // namespace sluice

@@ -29,6 +29,8 @@ StringRef dtypeName(Type type) {
     return "bf16";
   if (type.isF16())
     return "f16";
+  if (type.isInteger(4))
+    return "i4";
   if (type.isInteger(8))
     return "i8";
   if (type.isInteger(16))
@@ -153,6 +155,14 @@ private:
     all.set("bytes", number(layout.layers * layout.stride));
     all.set("stride", number(layout.stride));
     all.set("role", builder.getStringAttr(stringifyRole(param.getRole())));
+    if (BlocksAttr blocks = blocksOf(type)) {
+      NamedAttrList encoding;
+      encoding.set("element", builder.getStringAttr(dtypeName(blocks.getElement())));
+      encoding.set("scale", builder.getStringAttr(dtypeName(blocks.getScale())));
+      encoding.set("rows", number(blocks.getRows()));
+      encoding.set("columns", number(blocks.getColumns()));
+      all.set("encoding", encoding.getDictionary(module.getContext()));
+    }
     SmallVector<Attribute> sources;
     for (auto [source, rows] :
          llvm::zip_equal(param.getSources().getAsRange<StringAttr>(), param.getSourceRows())) {

@@ -218,6 +218,12 @@ private:
     if (auto linear = dyn_cast<LinearOp>(op)) {
       path = "panels";
       dtype = typeName(getElementTypeOrSelf(linear.getWeight()));
+      if (BlocksAttr blocks = blocksOf(linear.getWeight().getType())) {
+        dtype = "int" + std::to_string(blocks.getBits());
+        // Integer sums, wherever the machine has an instruction for them.
+        dot = linear.getInputs() ? "vnni" : "fma";
+        path += " of " + blocks.describe() + (linear.getInputs() ? ", rows int8" : "");
+      }
       if (auto panels = dyn_cast_or_null<place::PanelsAttr>(linear.getScheduleAttr())) {
         dot = place::stringifyDot(panels.getDot()).str();
         path += " " + dot;
@@ -287,7 +293,12 @@ std::string whyChosen(DictionaryAttr described, const CPUMachine &machine) {
   std::string why;
   llvm::raw_string_ostream os(why);
   if (op == "linear") {
-    if (word("dot") == "dpbf16")
+    if (word("dot") == "vnni")
+      os << "codes of rows and weights are summed as integers, four to a step"
+         << (machine.hasVnni ? " of vpdpbusd" : "");
+    else if (dtype == "int8" || dtype == "int4")
+      os << dtype << " is decoded to f32 in registers, once for all rows where there are many";
+    else if (word("dot") == "dpbf16")
       os << "vdpbf16ps does two products where an fma does one on " << machine.cpu;
     else if (dtype == "bf16" && machine.hasDpbf16)
       os << "widened in registers: on " << machine.cpu << " vdpbf16ps is no faster than fma";

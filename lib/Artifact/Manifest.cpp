@@ -52,6 +52,23 @@ std::optional<Type> typeOf(MLIRContext *context, StringRef dtype) {
   return std::nullopt;
 }
 
+/// The value of an entry's `encoding`; null when it is none.
+BlocksAttr encodingOf(OpBuilder &builder, Location loc, Attribute attribute) {
+  auto entry = dyn_cast<DictionaryAttr>(attribute);
+  auto element = entry ? entry.getAs<StringAttr>("element") : nullptr;
+  auto scale = entry ? entry.getAs<StringAttr>("scale") : nullptr;
+  auto rows = entry ? entry.getAs<IntegerAttr>("rows") : nullptr;
+  auto columns = entry ? entry.getAs<IntegerAttr>("columns") : nullptr;
+  if (!element || !scale || !rows || !columns)
+    return nullptr;
+  auto scaleType = typeOf(builder.getContext(), scale.getValue());
+  if (!scaleType || (element.getValue() != "i8" && element.getValue() != "i4"))
+    return nullptr;
+  Type code = builder.getIntegerType(element.getValue() == "i8" ? 8 : 4);
+  return BlocksAttr::getChecked([&] { return emitError(loc); }, builder.getContext(), code,
+                                rows.getInt(), columns.getInt(), *scaleType);
+}
+
 /// One entry of `weights` as a param; false when it is none.
 bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
   auto name = entry.getAs<StringAttr>("name"), dtype = entry.getAs<StringAttr>("dtype"),
@@ -64,6 +81,12 @@ bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
   auto roleKind = symbolizeRole(role.getValue());
   if (!type || !layoutKind || !roleKind)
     return false;
+  Attribute encoding;
+  if (auto entryEncoding = entry.get("encoding")) {
+    encoding = encodingOf(builder, loc, entryEncoding);
+    if (!encoding)
+      return false;
+  }
   SmallVector<int64_t> sizes, rows;
   SmallVector<Attribute> names;
   for (Attribute size : shape) {
@@ -83,8 +106,8 @@ bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
   }
   ParamOp::create(builder, loc, name, entry.getAs<IntegerAttr>("stack"),
                   RoleAttr::get(builder.getContext(), *roleKind),
-                  TypeAttr::get(RankedTensorType::get(sizes, *type)), builder.getArrayAttr(names),
-                  builder.getDenseI64ArrayAttr(rows),
+                  TypeAttr::get(RankedTensorType::get(sizes, *type, encoding)),
+                  builder.getArrayAttr(names), builder.getDenseI64ArrayAttr(rows),
                   LayoutAttr::get(builder.getContext(), *layoutKind),
                   entry.contains("transposed") ? builder.getUnitAttr() : nullptr);
   return true;

@@ -22,6 +22,8 @@ namespace {
 
 /// One layer of a param and where it goes.
 struct LayerJob {
+  ParamOp param;
+  int64_t layer;
   WeightLayout layout;
   mlir::Type element;
   std::vector<model::WeightTensor> sources;
@@ -51,8 +53,10 @@ void readRows(const model::WeightStore &store, const LayerJob &job, int64_t firs
   }
 }
 
+/// Packs a piece at its place behind `weights`, or measures it when that is null. Adds up what
+/// encoding cost.
 void pack(const model::WeightStore &store, const Piece &piece, uint8_t *weights,
-          std::vector<uint8_t> &scratch) {
+          std::vector<uint8_t> &scratch, EncodingError &error) {
   const LayerJob &job = *piece.layer;
   int64_t rowBytes = job.layout.columns * job.layout.elementBytes;
   uint8_t *out = weights + job.offset;
@@ -64,22 +68,77 @@ void pack(const model::WeightStore &store, const Piece &piece, uint8_t *weights,
   for (int64_t row = piece.first; row < piece.end; row += 16) {
     int64_t count = std::min<int64_t>(16, piece.end - row);
     readRows(store, job, row, row + count, scratch.data());
+    if (job.layout.blocks) {
+      error.firstRow = row;
+      encodePanel(job.layout, job.element, scratch.data(), count,
+                  weights ? out + row / 16 * job.layout.panelBytes() : nullptr, error);
+      continue;
+    }
     packPanel(job.layout, scratch.data(), count, out + row / 16 * job.layout.panelBytes());
   }
 }
 
-/// Runs the pieces on two threads; false when it was interrupted.
-bool packAll(const model::WeightStore &store, ArrayRef<Piece> pieces, uint8_t *weights) {
+/// Runs the pieces on two threads; nullopt when it was interrupted. Gives what each piece's
+/// encoding cost.
+std::optional<std::vector<EncodingError>> packAll(const model::WeightStore &store,
+                                                  ArrayRef<Piece> pieces, uint8_t *weights) {
   std::atomic<size_t> next{0};
+  std::vector<EncodingError> errors(pieces.size());
   auto work = [&] {
     std::vector<uint8_t> scratch;
     for (size_t i; !interrupted() && (i = next++) < pieces.size();)
-      pack(store, pieces[i], weights, scratch);
+      pack(store, pieces[i], weights, scratch, errors[i]);
   };
   std::thread helper(work);
   work();
   helper.join();
-  return !interrupted();
+  if (interrupted())
+    return std::nullopt;
+  return errors;
+}
+
+/// Layers in pieces of whole panels.
+std::vector<Piece> cut(ArrayRef<LayerJob> layers) {
+  std::vector<Piece> pieces;
+  for (const LayerJob &job : layers) {
+    int64_t rowBytes = job.layout.columns * job.layout.elementBytes;
+    int64_t step = alignTo(std::max<int64_t>(1, kPieceBytes / rowBytes), 16);
+    for (int64_t row = 0; row < job.layout.rows; row += step)
+      pieces.push_back({&job, row, std::min(row + step, job.layout.rows)});
+  }
+  return pieces;
+}
+
+/// The errors of pieces, param by param; false after reporting numbers that have no codes.
+bool gather(ArrayRef<Piece> pieces, ArrayRef<EncodingError> parts, model::ProblemLog &log,
+            std::vector<EncodingError> &errors) {
+  bool finite = true;
+  for (auto [piece, part] : zip_equal(pieces, parts)) {
+    const LayerJob &job = *piece.layer;
+    if (!job.layout.blocks)
+      continue;
+    ParamOp param = job.param;
+    if (part.refused) {
+      auto [row, column] = *part.refused;
+      int64_t start = 0;
+      size_t source = 0;
+      while (row >= start + job.sources[source].rows())
+        start += job.sources[source++].rows();
+      log.badInput("weights", "tensor '" + job.sources[source].name +
+                                  "': expected numbers below 2^100 to quantize, but element [" +
+                                  Twine(row - start) + ", " + Twine(column) +
+                                  "] is NaN, Inf or larger; compile without --quantize to keep it");
+      finite = false;
+    }
+    if (errors.empty() || errors.back().param != param.getSymName()) {
+      errors.emplace_back();
+      errors.back().param = param.getSymName().str();
+      errors.back().encoding = job.layout.blocks.describe();
+      errors.back().layers = job.layout.layers;
+    }
+    errors.back().add(part, job.layer);
+  }
+  return finite;
 }
 
 /// The header of the format: its length in 8 bytes, then JSON, padded with spaces so that the data
@@ -149,7 +208,8 @@ private:
 } // namespace
 
 Expected<int64_t> writeWeightFile(StringRef path, ArrayRef<ParamOp> params,
-                                  const model::WeightStore &store, model::ProblemLog &log) {
+                                  const model::WeightStore &store, model::ProblemLog &log,
+                                  std::vector<EncodingError> &errors) {
   std::vector<LayerJob> layers;
   int64_t total = 0;
   bool complete = true;
@@ -161,28 +221,39 @@ Expected<int64_t> writeWeightFile(StringRef path, ArrayRef<ParamOp> params,
         complete = false; // go on: all missing tensors are reported together
         continue;
       }
-      layers.push_back(
-          {layout, param.getTensorType().getElementType(), std::move(*sources), total});
+      layers.push_back({param, layer, layout, param.getTensorType().getElementType(),
+                        std::move(*sources), total});
     }
   }
   if (!complete)
     return make_error<WriteError>(log.exitCode(), "");
 
-  std::vector<Piece> pieces;
-  for (const LayerJob &job : layers) {
-    int64_t rowBytes = job.layout.columns * job.layout.elementBytes;
-    int64_t step = alignTo(std::max<int64_t>(1, kPieceBytes / rowBytes), 16);
-    for (int64_t row = 0; row < job.layout.rows; row += step)
-      pieces.push_back({&job, row, std::min(row + step, job.layout.rows)});
-  }
-
+  std::vector<Piece> pieces = cut(layers);
   std::string header = makeHeader(params);
   MappedOutput output;
   if (Error error = output.open(path, header.size() + total))
     return error;
   memcpy(output.data, header.data(), header.size());
-  if (!packAll(store, pieces, output.data + header.size()))
+  auto parts = packAll(store, pieces, output.data + header.size());
+  if (!parts)
     return make_error<WriteError>(130, "interrupted");
+  if (!gather(pieces, *parts, log, errors))
+    return make_error<WriteError>(log.exitCode(), "");
   return total;
+}
+
+std::vector<EncodingError>
+measureEncoding(ArrayRef<ParamOp> params, const model::WeightStore &store, model::ProblemLog &log) {
+  std::vector<LayerJob> layers;
+  for (ParamOp param : params)
+    if (blocksOf(param.getTensorType()))
+      if (auto sources = store.sources(param, 0, log))
+        layers.push_back({param, 0, layoutOf(param), param.getTensorType().getElementType(),
+                          std::move(*sources), 0});
+  std::vector<Piece> pieces = cut(layers);
+  std::vector<EncodingError> errors;
+  if (auto parts = packAll(store, pieces, nullptr))
+    gather(pieces, *parts, log, errors);
+  return errors;
 }
 } // namespace sluice::artifact

@@ -14,6 +14,7 @@ WeightLayout layoutOf(ParamOp param) {
   layout.layers = param.getStack().value_or(1);
   layout.rows = layer.getDimSize(0);
   layout.columns = layer.getNumElements() / layout.rows;
+  layout.blocks = blocksOf(layer);
   layout.elementBytes = layer.getElementTypeBitWidth() / 8;
   int64_t bytes = layout.panel ? llvm::divideCeil(layout.rows, 16) * layout.panelBytes()
                                : layout.rows * layout.columns * layout.elementBytes;

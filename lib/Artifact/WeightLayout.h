@@ -15,13 +15,16 @@ struct WeightLayout {
   int64_t layers;       ///< 1 when it is not stacked
   int64_t rows;         ///< N: the first dimension of a layer
   int64_t columns;      ///< the product of the others
-  int64_t elementBytes; ///< 2 or 4
+  int64_t elementBytes; ///< 2 or 4; of the numbers before they are encoded
   int64_t stride;       ///< bytes from layer to layer, a multiple of 64
+  BlocksAttr blocks;    ///< null: dense
 
   /// Elements that stand together in a panel: 1 of 4 bytes, 2 of 2 bytes.
   int64_t group() const { return 4 / elementBytes; }
   /// Bytes of the 16 outputs of one panel.
-  int64_t panelBytes() const { return llvm::divideCeil(columns, group()) * 64; }
+  int64_t panelBytes() const {
+    return blocks ? blocks.getPanelBytes(columns) : llvm::divideCeil(columns, group()) * 64;
+  }
 };
 
 WeightLayout layoutOf(ParamOp param);

@@ -8,6 +8,8 @@
 #include "sluice/Artifact/Artifact.h"
 #include "sluice/Target/CPU/Emit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include <chrono>
 
 using namespace llvm;
@@ -42,27 +44,6 @@ Error writeLibraries(const WriteRequest &request, OutputDirectory &directory, Wr
   return Error::success();
 }
 
-Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
-                   model::ProblemLog &log, WriteStats &stats) {
-  Stopwatch watch;
-  SmallVector<ParamOp> list(params.getOps<ParamOp>());
-  std::unique_ptr<model::WeightStore> store = model::WeightStore::open(params, log);
-  if (!store)
-    return reported(log.exitCode());
-  // Generated weights travel as a seed.
-  if (list.empty() || store->seed())
-    return Error::success();
-  Expected<std::string> path = directory.member(name);
-  if (!path)
-    return path.takeError();
-  Expected<int64_t> bytes = writeWeightFile(*path, list, *store, log);
-  if (!bytes)
-    return bytes.takeError();
-  stats.packedBytes += *bytes;
-  stats.packSeconds += watch.seconds();
-  return Error::success();
-}
-
 Error writeText(OutputDirectory &directory, StringRef name, StringRef text) {
   Expected<std::string> path = directory.member(name);
   if (!path)
@@ -78,6 +59,46 @@ Error writeText(OutputDirectory &directory, StringRef name, StringRef text) {
     return make_error<WriteError>(4, "cannot write '" + *path + "': " + code.message());
   return Error::success();
 }
+
+/// report/quantize.json, and its lines.
+Error writeErrors(ArrayRef<EncodingError> errors, OutputDirectory &directory, WriteStats &stats) {
+  // Variants with weights of their own have the same codes in another order.
+  if (errors.empty() || !stats.quantized.empty())
+    return Error::success();
+  json::Array entries;
+  for (const EncodingError &error : errors) {
+    stats.quantized.push_back(error.text());
+    entries.push_back(error.json());
+  }
+  return writeText(directory, "report/quantize.json",
+                   formatv("{0:2}\n", json::Value(std::move(entries))).str());
+}
+
+Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
+                   model::ProblemLog &log, WriteStats &stats) {
+  Stopwatch watch;
+  SmallVector<ParamOp> list(params.getOps<ParamOp>());
+  std::unique_ptr<model::WeightStore> store = model::WeightStore::open(params, log);
+  if (!store)
+    return reported(log.exitCode());
+  std::vector<EncodingError> errors;
+  // Generated weights travel as a seed.
+  if (list.empty() || store->seed()) {
+    errors = measureEncoding(list, *store, log);
+    stats.packSeconds += watch.seconds();
+    return writeErrors(errors, directory, stats);
+  }
+  Expected<std::string> path = directory.member(name);
+  if (!path)
+    return path.takeError();
+  Expected<int64_t> bytes = writeWeightFile(*path, list, *store, log, errors);
+  if (!bytes)
+    return bytes.takeError();
+  stats.packedBytes += *bytes;
+  stats.packSeconds += watch.seconds();
+  return writeErrors(errors, directory, stats);
+}
+
 } // namespace
 
 Error writeArtefact(const WriteRequest &request, model::ProblemLog &log, WriteStats &stats) {

@@ -243,11 +243,13 @@ Expected<CPUMachine> describeCPU(StringRef name) {
     machine.vectorRegisters = wide ? 32 : 16;
     machine.maskedStores = wide;
     machine.hasDpbf16 = wide && has.contains("avx512bf16");
+    machine.hasVnni = wide && has.contains("avx512vnni");
   } else {
     machine.vectorBytes = 16;
     machine.vectorRegisters = 32;
     machine.maskedStores = false;
     machine.hasDpbf16 = false;
+    machine.hasVnni = false;
   }
   machine.bf16Dot = machine.hasDpbf16 && is_contained(dpbf16IsFaster, cpu) ? Dot::Dpbf16 : Dot::Fma;
 

@@ -348,7 +348,7 @@ bool StepBuilder::build(const Step &step) {
       return fail(step, "expected 'weight' to have two sizes");
     return give(step, LinearOp::create(b, loc, shaped({dynamic, sizeOf(matrix, 0)}, b.getF32Type()),
                                        x, matrix, bias, nullptr, mlir::ValueRange(), nullptr,
-                                       nullptr, nullptr)
+                                       nullptr, nullptr, nullptr)
                           .getResult());
   }
   if (op == "activation") {

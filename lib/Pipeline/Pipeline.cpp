@@ -24,12 +24,15 @@ namespace sluice {
 
 // ---- 1 model -> 2 tensor: what a model computes, no machine known ----
 
-void buildTensorStage(OpPassManager &passes) {
+void buildTensorStage(OpPassManager &passes, const PipelineOptions &options) {
   // First, because files of this stage are written by hand too, and everything below relies on it.
   passes.addPass(tensor::createCheckTensorStagePass());
   // Before fusing: a fold may remove what stands between a layer and its epilogue.
   passes.addPass(createCanonicalizerPass());
   passes.addPass(createCSEPass());
+  // Before fusing, while a layer's result is still seen to be the function's.
+  if (!options.quantize.empty())
+    passes.addPass(tensor::createQuantizeWeightsPass({options.quantize}));
   // Last, so that no later fold separates what it joined.
   passes.addPass(tensor::createFuseEpiloguesPass());
   passes.addPass(tensor::createCheckTensorStagePass());
@@ -96,7 +99,8 @@ LogicalResult runStages(ModuleOp module, Stage from, Stage to, const PipelineOpt
       return failure();
     return atEnd ? atEnd(stage, module) : success();
   };
-  if (failed(run(Stage::Tensor, [](OpPassManager &passes) { buildTensorStage(passes); })) ||
+  if (failed(
+          run(Stage::Tensor, [&](OpPassManager &passes) { buildTensorStage(passes, options); })) ||
       failed(
           run(Stage::Placed, [&](OpPassManager &passes) { buildPlacedStage(passes, options); })) ||
       failed(run(Stage::Target, [&](OpPassManager &passes) { buildTargetStage(passes, options); })))

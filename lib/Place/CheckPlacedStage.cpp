@@ -47,6 +47,13 @@ LogicalResult checkForm(Operation *op) {
 }
 
 LogicalResult checkLinear(LinearOp linear) {
+  ParamOp param = paramOf(linear.getWeight());
+  if (!param || param.getLayout() != Layout::Panel)
+    return linear.emitOpError(
+        "expects its weight to be a param with layout 'panel'; run place-choose-layouts");
+  // A weight of codes has one way to be multiplied.
+  if (blocksOf(linear.getWeight().getType()))
+    return success();
   auto schedule = dyn_cast_or_null<PanelsAttr>(linear.getScheduleAttr());
   if (!schedule)
     return linear.emitOpError(
@@ -61,10 +68,6 @@ LogicalResult checkLinear(LinearOp linear) {
     return linear.emitOpError() << "expects rows kept as "
                                 << (pairs ? "bf16 for 'dot = dpbf16'" : "f32 for 'dot = fma'")
                                 << ", but they are " << rows;
-  ParamOp param = paramOf(linear.getWeight());
-  if (!param || param.getLayout() != Layout::Panel)
-    return linear.emitOpError(
-        "expects its weight to be a param with layout 'panel'; run place-choose-layouts");
   return success();
 }
 

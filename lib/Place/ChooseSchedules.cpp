@@ -6,7 +6,7 @@
 //
 // The numbers come from lib/Machine (linearTiling), and the kernel refuses others. Any
 // schedule with the same `dot` gives the same bits, so nothing but speed depends on it. Leaves
-// alone: layers that have a schedule.
+// alone: layers that have a schedule, encoded weights.
 //===----------------------------------------------------------------------===//
 #include "sluice/Machine/Machine.h"
 #include "sluice/Place/Passes.h"
@@ -37,7 +37,8 @@ struct ChooseSchedules : impl::ChooseSchedulesPassBase<ChooseSchedules> {
       return signalPassFailure();
     }
     module.walk([&](LinearOp linear) {
-      if (!linear.getSchedule())
+      // Codes of weights have a kernel of their own, which has nothing to choose.
+      if (!linear.getSchedule() && !blocksOf(linear.getWeight().getType()))
         linear.setScheduleAttr(
             chooseSchedule(cast<RankedTensorType>(linear.getWeight().getType()), *machine));
     });

@@ -24,6 +24,13 @@ llvm::ArrayRef<Row> table() {
       {"linear", "bf16 weights", "as f32 + tiny (K + sum abs row + sum abs weight)",
        "products of two bf16 are exact in f32; `vdpbf16ps` takes denormal inputs as zero and "
        "flushes denormal sums"},
+      {"linear", "codes", "as f32 weights",
+       "a code times its scale is exact in f32, and takes part in the same chain"},
+      {"linear, inputs int8", "codes",
+       "as f32 weights, with (chain(groups) + 2u) M + tiny groups for chain(K) M",
+       "M = sum of the groups' magnitudes: a group is an exact sum of integers, the product of its "
+       "two scales is rounded, and it joins by one fused step; codes of rows are part of the "
+       "definition"},
       {"norm rms, l2", "f32", "(tree(C) + 8u) abs y + 2u (abs y + abs result)",
        "the statistic has the relative error of its sum, halved by the root; y is the result "
        "before the bias"},
@@ -79,6 +86,8 @@ llvm::ArrayRef<Row> table() {
        "what is made out of inexact numbers; errors mix within a row"},
       {"programs that round rows to 16 bits", "f32, bf16, f16", "2e-2 rms of the reference row",
        "one flipped rounding is 2^-8 of a number and spreads through the layers after it"},
+      {"programs that make codes of rows", "f32, bf16, f16", "8e-2 rms of the reference row",
+       "one flipped code is 2^-7 of the largest number of its group"},
   };
   return rows;
 }

@@ -119,7 +119,9 @@ Report sluice::reference::compare(const Tensor &expected, const Tensor &found) {
           squares += std::isfinite(expected.numbers[i + c])
                          ? expected.numbers[i + c] * expected.numbers[i + c]
                          : 0;
-        slack = (expected.roughened ? bounds::roughProgram : bounds::program) *
+        slack = (expected.roughened & kRoundedToCodes ? bounds::codedProgram
+                 : expected.roughened                 ? bounds::roughProgram
+                                                      : bounds::program) *
                 std::sqrt(squares / static_cast<double>(columns));
       }
       if (std::isfinite(low)) {

@@ -4,6 +4,9 @@
 // are.
 
 #include "sluice/Reference/Evaluator.h"
+#include "sluice/Reference/BlockCodes.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace sluice;
@@ -60,7 +63,7 @@ void Frame::give(Value value, Pages pages) {
 namespace {
 struct Exactness {
   Accuracy accuracy = Accuracy::Exact;
-  bool roughened = false;
+  unsigned roughened = 0;
 };
 
 Exactness exactnessOf(const Datum &datum) {
@@ -72,11 +75,11 @@ Exactness exactnessOf(const Datum &datum) {
 }
 
 /// A rule's bounds hold for exact operands. Where one was inexact, the result is part of a program.
-Datum spoil(const Datum &datum, bool roughened) {
+Datum spoil(const Datum &datum, unsigned roughened) {
   if (auto *pages = std::get_if<std::shared_ptr<const Pages>>(&datum)) {
     auto spoiled = std::make_shared<Pages>(**pages);
     spoiled->accuracy = Accuracy::Program;
-    spoiled->roughened |= roughened || !spoiled->elementType().isF32();
+    spoiled->roughened |= roughened | (spoiled->elementType().isF32() ? 0 : kRoundedTo16Bits);
     return Datum(std::shared_ptr<const Pages>(spoiled));
   }
   if (auto *tensor = std::get_if<std::shared_ptr<const Tensor>>(&datum)) {
@@ -105,17 +108,25 @@ LogicalResult Evaluator::run(Operation *op, Frame &frame) {
     return failure();
   if (entry->moves)
     return success();
-  bool inexact = false, roughened = false;
+  bool inexact = false;
+  unsigned roughened = 0;
+  // Codes of rows are a rounding too, and a rougher one.
+  auto linear = dyn_cast<LinearOp>(op);
+  bool encodesRows = linear && linear.getInputs();
   for (Value operand : op->getOperands()) {
     Exactness exactness = exactnessOf(frame.datum(operand));
-    inexact |= exactness.accuracy != Accuracy::Exact;
+    roughened |= exactness.roughened;
+    if (exactness.accuracy == Accuracy::Exact)
+      continue;
+    inexact = true;
     // A weight of 16 bits is given; a row of 16 bits that is not exact was rounded on the way.
-    roughened |= exactness.roughened ||
-                 (exactness.accuracy != Accuracy::Exact && isRough(operand.getType()));
+    roughened |=
+        (isRough(operand.getType()) ? kRoundedTo16Bits : 0) | (encodesRows ? kRoundedToCodes : 0);
   }
   if (inexact)
     for (Value result : op->getResults())
-      frame.bind(result, spoil(frame.datum(result), roughened || isRough(result.getType())));
+      frame.bind(result, spoil(frame.datum(result),
+                               roughened | (isRough(result.getType()) ? kRoundedTo16Bits : 0)));
   return success();
 }
 
@@ -158,6 +169,12 @@ FailureOr<std::shared_ptr<const Tensor>> Evaluator::weight(ParamOp param, int64_
   FailureOr<Tensor> tensor = weights->read(param, layer);
   if (failed(tensor))
     return failure();
+  if (BlocksAttr blocks = blocksOf(param.getTensorType())) {
+    if (llvm::any_of(tensor->numbers, [](double number) { return !(std::fabs(number) < 0x1p100); }))
+      return FailureOr<std::shared_ptr<const Tensor>>(param.emitError(
+          "expects weights below 2^100 to make codes of, but found NaN, Inf or more"));
+    tensor = decodeBlocks(encodeBlocks(*tensor, blocks), param.getContext());
+  }
   slot = std::make_shared<const Tensor>(std::move(*tensor));
   return slot;
 }

@@ -81,10 +81,11 @@ struct FuseResidual : OpRewritePattern<arith::AddFOp> {
       if (!linear || !whyNotExtend(linear, op).empty())
         continue;
       // At the sum's place, where both operands are known.
-      auto fused = LinearOp::create(
-          rewriter, rewriter.getFusedLoc({linear.getLoc(), op.getLoc()}), op.getType(),
-          linear.getRows(), linear.getWeight(), linear.getBias(), residual, ValueRange(),
-          linear.getActivationAttr(), linear.getRoundAttr(), linear.getScheduleAttr());
+      auto fused = LinearOp::create(rewriter, rewriter.getFusedLoc({linear.getLoc(), op.getLoc()}),
+                                    op.getType(), linear.getRows(), linear.getWeight(),
+                                    linear.getBias(), residual, ValueRange(),
+                                    linear.getInputsAttr(), linear.getActivationAttr(),
+                                    linear.getRoundAttr(), linear.getScheduleAttr());
       rewriter.replaceOp(op, fused);
       rewriter.eraseOp(linear);
       return success();

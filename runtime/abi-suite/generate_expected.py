@@ -69,6 +69,38 @@ def pack(block, layout, group):
     return data + bytes(-len(data) % 64)
 
 
+def widened(value, dtype):
+    """What rounded() stored, as f32."""
+    if dtype == "bf16":
+        return (value.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    return value.astype(np.float32)
+
+
+def encode(block, bits, group):
+    """One block as codes and scales: section 8, laid out as section 3 says."""
+    n, k = block.shape
+    half, per_word = 1 << (bits - 1), 32 // bits
+    panels, groups = -(-n // 16), -(-k // group)
+    data = b""
+    padded = np.zeros((panels * 16, groups * group), dtype=np.float32)
+    padded[:n, :k] = block
+    for panel in range(panels):
+        values = padded[panel * 16 : panel * 16 + 16].reshape(16, groups, group)
+        low, high = values.min(axis=2), values.max(axis=2)
+        extreme = np.where(-low >= high, low, high)
+        scale = widened(rounded(extreme * np.float32(-1 / half), "bf16"), "bf16")
+        scale = np.where(scale == 0, np.float32(0), scale)
+        quotient = values / np.where(scale == 0, np.float32(1), scale)[:, :, None]
+        code = np.where(scale[:, :, None] == 0, 0, np.clip(np.rint(quotient), -half, half - 1)).astype(np.int64)
+        stored = (code + half).astype(np.uint8).reshape(16, -1, per_word).transpose(1, 0, 2)
+        if bits == 4:
+            stored = stored[:, :, :4] | stored[:, :, 4:] << 4
+        bits16 = (scale.view(np.uint32) >> np.uint32(16)).astype(np.uint16).T
+        scales = np.ascontiguousarray(bits16).tobytes()
+        data += np.ascontiguousarray(stored).tobytes() + scales + bytes(-len(scales) % 64)
+    return data + bytes(-len(data) % 64)
+
+
 CASES = [
     # label, dtype, layout, role, seed, stack, columns (None: vectors), sources
     ("panel_f32", "f32", "panel", "weight", 7, 0, 5, [("lm_head.weight", 18)]),
@@ -81,24 +113,34 @@ CASES = [
     ("rows_bias_joined", "bf16", "rows", "bias", 7, 2, None, [("h.{}.q.bias", 31), ("h.{}.k.bias", 33)]),
     ("rows_table_f16", "f16", "rows", "table", 99, 0, 3, [("embed_tokens.weight", 50001)]),
     ("rows_table_bf16", "bf16", "rows", "table", 0, 0, 48, [("wte.weight", 1000), ("wpe.weight", 777)]),
+    # and codes: bits, inputs that share a scale
+    ("int8_f32_odd", "f32", "panel", "weight", 7, 0, 45, [("lm_head.weight", 18)], 8, 32),
+    ("int8_bf16_joined_stack", "bf16", "panel", "weight", 11, 3, 300,
+     [("model.layers.{}.self_attn.q_proj.weight", 13), ("model.layers.{}.self_attn.k_proj.weight", 8),
+      ("model.layers.{}.self_attn.v_proj.weight", 20)], 8, 128),
+    ("int4_bf16_stack", "bf16", "panel", "weight", 1 << 62, 12, 64, [("model.layers.{}.mlp.down_proj.weight", 32)], 4, 32),
+    ("int4_f16_wide", "f16", "panel", "weight", -3, 0, 1100, [("big.weight", 33)], 4, 1024),
+    ("int4_f32_few", "f32", "panel", "table", 5, 0, 9, [("tiny.weight", 1)], 4, 64),
 ]
 
 
 def render():
     out = ["/* SPDX-License-Identifier: Apache-2.0", " *",
            " * generate_expected.inc: written by generate_expected.py; do not edit.", " */"]
-    for label, dtype, layout, role, seed, stack, columns, sources in CASES:
+    for label, dtype, layout, role, seed, stack, columns, sources, *codes in CASES:
         group = 2 if dtype in ("bf16", "f16") else 1
         data = b""
         for block in range(max(stack, 1)):
             parts = [source(seed, name.replace("{}", str(block)), role, (rows,) if columns is None else (rows, columns))
                      for name, rows in sources]
-            data += pack(rounded(np.concatenate(parts), dtype), layout, group)
+            values = rounded(np.concatenate(parts), dtype)
+            data += encode(widened(values, dtype), *codes) if codes else pack(values, layout, group)
         names = ", ".join(f'{{"{name}", {rows}}}' for name, rows in sources)
         out.append(f'{{"{label}", SLUICE_DTYPE_{dtype.upper()}, {str(layout == "panel").lower()}, '
                    f'SLUICE_ROLE_{role.upper()}, {seed & MASK}u, {stack}, {columns or 0}, {len(sources)}, {{{names}}},')
+        code_bits, code_group = codes or (0, 0)
         first = ", ".join(f"0x{byte:02x}" for byte in data[:16])
-        out.append(f" {len(data)}, 0x{fnv1a64(data):016x}u, {{{first}}}}},")
+        out.append(f" {len(data)}, 0x{fnv1a64(data):016x}u, {{{first}}}, {code_bits}, {code_group}}},")
     return "\n".join(out) + "\n"
 
 

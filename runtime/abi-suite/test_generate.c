@@ -18,6 +18,7 @@ typedef struct expectation {
   int64_t bytes;
   uint64_t hash;
   uint8_t first[16];
+  int32_t code_bits, code_group; /* 0: numbers */
 } expectation_t;
 
 static const expectation_t cases[] = {
@@ -40,6 +41,8 @@ static sluice_weight_t weight_of(const expectation_t *e) {
   w.info.generated = true;
   w.info.bytes = e->bytes;
   w.info.stride = e->bytes / w.blocks;
+  w.info.code_bits = e->code_bits;
+  w.info.code_group = e->code_group;
   return w;
 }
 

@@ -5,6 +5,7 @@
  * once for AVX-512, which give the same bits.
  */
 #include "generate.h"
+#include "block_codes.h"
 #include "thread.h"
 
 #include <math.h>
@@ -114,7 +115,20 @@ static void fill_plain(const recipe_t *recipe, int64_t groups, uint8_t *out) {
   fill(recipe, groups, out);
 }
 
+static void encode_plain(const float *values, int64_t columns, int bits, uint32_t *words,
+                         uint16_t *scales) {
+  sluice_block_encode(values, columns, bits, words, scales);
+}
+
 #if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+encode_avx2(const float *values, int64_t columns, int bits, uint32_t *words, uint16_t *scales) {
+  sluice_block_encode(values, columns, bits, words, scales);
+}
+__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl"))) static void
+encode_avx512(const float *values, int64_t columns, int bits, uint32_t *words, uint16_t *scales) {
+  sluice_block_encode(values, columns, bits, words, scales);
+}
 __attribute__((target("avx2"))) static void fill_avx2(const recipe_t *recipe, int64_t groups,
                                                       uint8_t *out) {
   fill(recipe, groups, out);
@@ -126,6 +140,13 @@ fill_avx512(const recipe_t *recipe, int64_t groups, uint8_t *out) {
 #endif
 
 typedef void (*fill_t)(const recipe_t *, int64_t, uint8_t *);
+typedef void (*encode_t)(const float *, int64_t, int, uint32_t *, uint16_t *);
+
+/* The code for one kind of machine. */
+typedef struct path {
+  fill_t fill;
+  encode_t encode;
+} path_t;
 
 bool sluice_generate_has(sluice_generate_path_t path) {
 #if defined(__x86_64__)
@@ -138,19 +159,19 @@ bool sluice_generate_has(sluice_generate_path_t path) {
   return path == SLUICE_GENERATE_BEST || path == SLUICE_GENERATE_PLAIN;
 }
 
-static fill_t choose_fill(sluice_generate_path_t path) {
+static path_t choose_path(sluice_generate_path_t path) {
 #if defined(__x86_64__)
   if (path == SLUICE_GENERATE_BEST)
     path =
         sluice_generate_has(SLUICE_GENERATE_AVX512) ? SLUICE_GENERATE_AVX512 : SLUICE_GENERATE_AVX2;
   if (path == SLUICE_GENERATE_AVX512 && sluice_generate_has(path))
-    return fill_avx512;
+    return (path_t){fill_avx512, encode_avx512};
   if (path == SLUICE_GENERATE_AVX2 && sluice_generate_has(path))
-    return fill_avx2;
+    return (path_t){fill_avx2, encode_avx2};
 #else
   (void)path;
 #endif
-  return fill_plain;
+  return (path_t){fill_plain, encode_plain};
 }
 
 /* How far apart elements (row, column) and (row + 1, column), and (row, column) and (row, column +
@@ -178,13 +199,10 @@ static recipe_t recipe_of(const sluice_weight_t *w, int width) {
   return recipe;
 }
 
-/* Panel |panel| of block |block|: 16 rows, which may come from several sources. */
-static void fill_panel(fill_t run, const sluice_weight_t *w, int64_t block, int64_t panel,
-                       uint8_t *data) {
-  const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype), group = size == 2 ? 2 : 1;
-  const int64_t groups = sluice_ceil_div(w->columns, group), width = PANEL * group;
-  uint8_t *out = data + block * w->info.stride + panel * groups * width * size;
-  recipe_t recipe = recipe_of(w, (int)width);
+/* A panel's numbers in groups of |group| inputs, 0 where there is no row: rows may come from
+ * several sources. Gives the number of rows. */
+static int64_t panel_recipe(const sluice_weight_t *w, int64_t block, int64_t panel, int64_t group,
+                            recipe_t *recipe) {
   int64_t first = panel * PANEL, row = first,
           valid = w->rows - first < PANEL ? w->rows - first : PANEL, start = 0;
   for (int32_t s = 0; s < w->source_count && row < first + valid; start += w->sources[s++].rows) {
@@ -196,14 +214,87 @@ static void fill_panel(fill_t run, const sluice_weight_t *w, int64_t block, int6
     for (; row < end && row < first + valid; ++row)
       for (int64_t t = 0; t < group; ++t) {
         const int64_t lane = (row - first) * group + t;
-        recipe.state[lane] =
+        recipe->state[lane] =
             stream +
             ((uint64_t)(row - start) * shape.by_row + (uint64_t)t * shape.by_column + 1) * golden;
-        recipe.step[lane] = (uint64_t)group * shape.by_column * golden;
-        recipe.factor[lane] = shape.factor;
+        recipe->step[lane] = (uint64_t)group * shape.by_column * golden;
+        recipe->factor[lane] = shape.factor;
       }
   }
-  run(&recipe, groups, out);
+  return valid;
+}
+
+/* An f16 number, exactly. */
+static float half_to_float(uint16_t bits) {
+  uint32_t magnitude = bits & 0x7fffu, sign = (uint32_t)(bits & 0x8000u) << 16;
+  float value = (float)magnitude * 0x1p-24f; /* below the smallest normal number */
+  if (magnitude >= 0x400u) {
+    magnitude = (magnitude << 13) + 0x38000000u;
+    memcpy(&value, &magnitude, sizeof value);
+  }
+  uint32_t raw;
+  memcpy(&raw, &value, sizeof raw);
+  raw |= sign;
+  memcpy(&value, &raw, sizeof value);
+  return value;
+}
+
+/* A number of |dtype| at |from|. */
+static float number_at(const uint8_t *from, sluice_dtype_t dtype) {
+  float value;
+  if (dtype == SLUICE_DTYPE_F32) {
+    memcpy(&value, from, sizeof value);
+    return value;
+  }
+  uint16_t bits;
+  memcpy(&bits, from, sizeof bits);
+  if (dtype == SLUICE_DTYPE_F16)
+    return half_to_float(bits);
+  uint32_t wide = (uint32_t)bits << 16;
+  memcpy(&value, &wide, sizeof value);
+  return value;
+}
+
+/* Panel |panel| of block |block| as codes: its numbers, rounded to the dtype as they would be
+ * stored, are encoded group by group. */
+static void fill_encoded_panel(path_t run, const sluice_weight_t *w, int64_t block, int64_t panel,
+                               uint8_t *data) {
+  const int64_t columns = w->info.code_group, groups = sluice_ceil_div(w->columns, columns);
+  const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype), pair = size == 2 ? 2 : 1;
+  const int64_t code_bytes = columns * PANEL * w->info.code_bits / 8;
+  const int64_t scale_bytes = sluice_ceil_div(groups * 32, SLUICE_ALIGN) * SLUICE_ALIGN;
+  uint8_t *out = data + block * w->info.stride + panel * (groups * code_bytes + scale_bytes);
+  uint8_t *scales = out + groups * code_bytes;
+  memset(scales, 0, (size_t)scale_bytes);
+  recipe_t recipe = recipe_of(w, (int)(PANEL * pair));
+  const int64_t valid = panel_recipe(w, block, panel, pair, &recipe);
+  uint8_t raw[SLUICE_BLOCK_MAX * PANEL * 4];
+  float values[SLUICE_BLOCK_MAX * PANEL];
+  for (int64_t g = 0; g < groups; ++g) {
+    run.fill(&recipe, columns / pair, raw);
+    for (int64_t j = 0; j < PANEL * pair; ++j)
+      recipe.state[j] += (uint64_t)(columns / pair) * recipe.step[j];
+    for (int64_t k = 0; k < columns; ++k)
+      for (int64_t lane = 0; lane < PANEL; ++lane)
+        values[k * PANEL + lane] =
+            lane < valid && g * columns + k < w->columns
+                ? number_at(raw + ((k / pair * PANEL + lane) * pair + k % pair) * size,
+                            w->info.dtype)
+                : 0.0f;
+    run.encode(values, columns, w->info.code_bits, (uint32_t *)(void *)(out + g * code_bytes),
+               (uint16_t *)(void *)(scales + g * 32));
+  }
+}
+
+/* Panel |panel| of block |block|: 16 rows. */
+static void fill_panel(path_t run, const sluice_weight_t *w, int64_t block, int64_t panel,
+                       uint8_t *data) {
+  const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype), group = size == 2 ? 2 : 1;
+  const int64_t groups = sluice_ceil_div(w->columns, group), width = PANEL * group;
+  uint8_t *out = data + block * w->info.stride + panel * groups * width * size;
+  recipe_t recipe = recipe_of(w, (int)width);
+  const int64_t valid = panel_recipe(w, block, panel, group, &recipe);
+  run.fill(&recipe, groups, out);
   // Padding is zero, in outputs and in inputs.
   if (valid < PANEL)
     for (int64_t g = 0; g < groups; ++g)
@@ -234,7 +325,7 @@ static void fill_stretch(fill_t run, recipe_t *recipe, uint64_t counter, uint64_
 }
 
 /* Elements [begin, end) of block |block|, row-major. */
-static void fill_rows(fill_t run, const sluice_weight_t *w, int64_t block, int64_t begin,
+static void fill_rows(path_t run, const sluice_weight_t *w, int64_t block, int64_t begin,
                       int64_t end, uint8_t *data) {
   const int64_t size = (int64_t)sluice_dtype_bytes(w->info.dtype);
   recipe_t recipe = recipe_of(w, PANEL);
@@ -253,7 +344,7 @@ static void fill_rows(fill_t run, const sluice_weight_t *w, int64_t block, int64
         count = w->columns - column;
       const uint64_t counter =
           stream + ((uint64_t)row * shape.by_row + (uint64_t)column * shape.by_column + 1) * golden;
-      fill_stretch(run, &recipe, counter, shape.by_column * golden, shape.factor, count,
+      fill_stretch(run.fill, &recipe, counter, shape.by_column * golden, shape.factor, count,
                    data + block * w->info.stride + at * size);
       at += count;
     }
@@ -266,7 +357,7 @@ typedef struct job {
   int32_t count;
   uint8_t *const *data;
   _Atomic int64_t *next; /* [count] next piece of each weight */
-  fill_t run;
+  path_t run;
 } job_t;
 
 static int64_t pieces_per_block(const sluice_weight_t *w) {
@@ -283,7 +374,9 @@ static void *work(void *argument) {
     int64_t per_block = pieces_per_block(w), total = per_block * w->blocks, piece;
     while ((piece = atomic_fetch_add_explicit(&job->next[i], 1, memory_order_relaxed)) < total) {
       int64_t block = piece / per_block, part = piece % per_block;
-      if (w->info.panel) {
+      if (w->info.code_bits) {
+        fill_encoded_panel(job->run, w, block, part, job->data[i]);
+      } else if (w->info.panel) {
         fill_panel(job->run, w, block, part, job->data[i]);
       } else {
         int64_t all = w->rows * w->columns, begin = part * CHUNK;
@@ -301,7 +394,7 @@ sluice_status_t sluice_generate(const sluice_allocator_t *allocator, const sluic
   enum { HELPERS = 63 };
   pthread_t helpers[HELPERS];
   int32_t started = 0;
-  job_t job = {weights, count, data, NULL, choose_fill(path)};
+  job_t job = {weights, count, data, NULL, choose_path(path)};
   SLUICE_TRY(sluice_allocate(allocator, (size_t)count, sizeof *job.next, &job.next));
   // A helper that cannot be started only makes this slower.
   while (started < HELPERS && started + 1 < threads &&

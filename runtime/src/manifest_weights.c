@@ -3,6 +3,7 @@
  * manifest_weights.c: the manifest's weights: shapes, layouts (docs/Contracts.md, section 3) and
  * their sizes in bytes.
  */
+#include "block_codes.h"
 #include "manifest.h"
 
 #include <stdio.h>
@@ -50,6 +51,51 @@ static sluice_status_t read_shape(const sluice_manifest_t *m, const sluice_json_
   return SLUICE_STATUS_OK;
 }
 
+/* Codes with scales instead of numbers. */
+static sluice_status_t read_encoding(const sluice_manifest_t *m, const sluice_json_t *encoding,
+                                     const char *outer, sluice_weight_t *w) {
+  char where[64];
+  snprintf(where, sizeof where, "%s.encoding", outer);
+  if (encoding->type != SLUICE_JSON_OBJECT)
+    return sluice_json_fail(&m->doc, encoding, SLUICE_STATUS_BAD_ARTEFACT, "%s: expected an object",
+                            where);
+  const char *element, *scale;
+  int64_t rows, columns;
+  SLUICE_TRY(sluice_field_string(m, encoding, where, "element", &element));
+  SLUICE_TRY(sluice_field_string(m, encoding, where, "scale", &scale));
+  SLUICE_TRY(sluice_field_integer(m, encoding, where, "rows", 1, bytes_limit, NULL, &rows));
+  SLUICE_TRY(sluice_field_integer(m, encoding, where, "columns", 1, bytes_limit, NULL, &columns));
+  w->info.code_bits = strcmp(element, "i8") == 0 ? 8 : strcmp(element, "i4") == 0 ? 4 : 0;
+  if (w->info.code_bits == 0 || strcmp(scale, "bf16") != 0)
+    return sluice_json_fail(&m->doc, encoding, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s has elements of \"%.40s\" and scales of \"%.40s\", expected i8 or "
+                            "i4 and bf16: use a newer runtime",
+                            where, element, scale);
+  if (rows != 1 || columns < 32 || columns > SLUICE_BLOCK_MAX || (columns & (columns - 1)) != 0)
+    return sluice_json_fail(
+        &m->doc, encoding, SLUICE_STATUS_BAD_ARTEFACT,
+        "%s has blocks of %lld x %lld, expected 1 x a power of two from 32 to %d", where,
+        (long long)rows, (long long)columns, SLUICE_BLOCK_MAX);
+  w->info.code_group = (int32_t)columns;
+  if (!w->info.panel)
+    return sluice_json_fail(&m->doc, encoding, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s: codes lie in panels, expected layout panel", where);
+  if (w->info.dtype > SLUICE_DTYPE_F16)
+    return sluice_json_fail(&m->doc, encoding, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s: expected codes of f32, bf16 or f16, found %s", where,
+                            sluice_dtype_name(w->info.dtype));
+  return SLUICE_STATUS_OK;
+}
+
+/* Bytes of all panels of a block: codes of whole groups, then the scales (docs/Contracts.md,
+ * section 3). */
+static bool encoded_bytes(const sluice_weight_t *w, int64_t *out) {
+  int64_t groups = sluice_ceil_div(w->columns, w->info.code_group), codes, scales;
+  return sluice_mul(groups, (int64_t)w->info.code_group * 16 * w->info.code_bits / 8, &codes) &&
+         sluice_mul(groups, 32, &scales) && sluice_round_up(scales, SLUICE_ALIGN, &scales) &&
+         sluice_add(codes, scales, out) && sluice_mul(*out, sluice_ceil_div(w->rows, 16), out);
+}
+
 /* Packed sizes must be the ones the layout gives: compiled code adds strides without looking. */
 static sluice_status_t check_bytes(const sluice_manifest_t *m, const sluice_json_t *node,
                                    const char *where, sluice_weight_t *w) {
@@ -63,9 +109,10 @@ static sluice_status_t check_bytes(const sluice_manifest_t *m, const sluice_json
                               "%s: panels are f32, bf16 or f16, found %s", where,
                               sluice_dtype_name(w->info.dtype));
   }
-  fits = fits && sluice_mul(n, k, &w->block_bytes) &&
-         sluice_mul(w->block_bytes, size, &w->block_bytes) &&
-         sluice_round_up(w->block_bytes, SLUICE_ALIGN, &stride) &&
+  fits = w->info.code_bits ? encoded_bytes(w, &w->block_bytes)
+                           : fits && sluice_mul(n, k, &w->block_bytes) &&
+                                 sluice_mul(w->block_bytes, size, &w->block_bytes);
+  fits = fits && sluice_round_up(w->block_bytes, SLUICE_ALIGN, &stride) &&
          sluice_mul(stride, w->blocks, &bytes) && bytes <= bytes_limit;
   if (!fits)
     return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT, "%s: more than 2^46 bytes",
@@ -160,6 +207,9 @@ static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *no
     return sluice_json_fail(&m->doc, home, SLUICE_STATUS_BAD_ARTEFACT,
                             "%s.home: expected \"host\", and the layout rows", where);
   SLUICE_TRY(read_shape(m, node, where, w));
+  const sluice_json_t *encoding = sluice_json_member(&m->doc, node, "encoding");
+  if (encoding)
+    SLUICE_TRY(read_encoding(m, encoding, where, w));
   SLUICE_TRY(check_bytes(m, node, where, w));
   if (sluice_json_member(&m->doc, node, "random_seed"))
     SLUICE_TRY(read_generator(m, node, where, w, sources));

@@ -27,7 +27,9 @@
 # RUN: %python %s 2 "brackets nest 200000 deep, expected at most 128" -- %t.mlir --from=tensor -o x.sluice
 
 # An option whose part is not built yet parses, and says so.
-# RUN: %python %s 3 "'--quantize' is not built yet" -- m --quantize=int8 -o x.sluice
+# RUN: %python %s 1 "'--quantize' expects one of int8, int4, int8w, int4w, but found 'int5'" -- m --quantize=int5 -o x.sluice
+# RUN: %python %s 1 "'--quantize' expects a group that is a power of two from 32 to 1024 after 'int4:', but found '33'" -- m --quantize=int4:33 -o x.sluice
+# RUN: %python %s 1 "--quantize decides at the tensor stage, which is behind --from=placed" -- m.mlir --from=placed --quantize=int8 -o x.sluice
 # RUN: %python %s 3 "'--target' for cuda is not built yet" -- m --target=cuda -o x.sluice
 # RUN: %python %s 3 "'--kv' of int8 is not built yet" -- m --kv=int8 -o x.sluice
 

@@ -233,8 +233,11 @@ LogicalResult CpuTarget::packWeights(ModuleOp module, uint64_t seed) {
       FailureOr<Tensor> tensor = source.read(param, layer);
       if (failed(tensor))
         return failure();
-      packWeight(weights.back().data() + layer * integerOf(entry, "stride"), *tensor,
-                 entry.getAs<StringAttr>("layout").getValue());
+      uint8_t *at = weights.back().data() + layer * integerOf(entry, "stride");
+      if (BlocksAttr blocks = blocksOf(param.getTensorType()))
+        packCodes(at, encodeBlocks(*tensor, blocks), blocks);
+      else
+        packWeight(at, *tensor, entry.getAs<StringAttr>("layout").getValue());
     }
     weights.back().freeze();
   }

@@ -24,6 +24,27 @@ void check::packWeight(uint8_t *at, const Tensor &layer, StringRef layout) {
     }
 }
 
+void check::packCodes(uint8_t *at, const BlockCodes &codes, BlocksAttr encoding) {
+  int64_t bits = encoding.getBits(), columns = codes.columns, blocks = codes.blocks();
+  int64_t codeBytes = blocks * columns * 16 * bits / 8;
+  int64_t panelBytes = codeBytes + (blocks * 32 + 63) / 64 * 64;
+  for (int64_t n = 0; n < (codes.outputs + 15) / 16 * 16; ++n) {
+    uint8_t *panel = at + n / 16 * panelBytes;
+    int64_t lane = n % 16;
+    for (int64_t k = 0; k < blocks * columns; ++k) {
+      bool real = n < codes.outputs && k < codes.inputs;
+      int32_t stored = (real ? codes.code(n, k) : 0) + (1 << (bits - 1));
+      if (bits == 8)
+        panel[(k / 4 * 16 + lane) * 4 + k % 4] = static_cast<uint8_t>(stored);
+      else // codes k and k + 4 of eight share a byte
+        panel[(k / 8 * 16 + lane) * 4 + k % 4] |= static_cast<uint8_t>(stored << (k % 8 / 4 * 4));
+    }
+    for (int64_t block = 0; block < blocks && n < codes.outputs; ++block)
+      storeFloat(panel + codeBytes + (block * 16 + lane) * 2, encoding.getScale(),
+                 codes.scale(n, block));
+  }
+}
+
 namespace {
 /// Where the numbers of a pool lie.
 struct PoolLayout {

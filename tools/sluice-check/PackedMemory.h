@@ -9,11 +9,15 @@
 
 #include "GuardedMemory.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "sluice/Reference/BlockCodes.h"
 
 namespace sluice::check {
 
 /// One layer of a weight at `at`, which has been zeroed: layout "panel" or "rows".
 void packWeight(uint8_t *at, const reference::Tensor &layer, llvm::StringRef layout);
+
+/// One layer of an encoded weight at `at`, which has been zeroed, in panels.
+void packCodes(uint8_t *at, const reference::BlockCodes &codes, BlocksAttr encoding);
 
 /// The bytes of a whole pool.
 size_t poolBytes(const reference::Pages &pages);

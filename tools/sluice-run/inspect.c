@@ -93,6 +93,8 @@ static void print_json(const sluice_model_info_t *info) {
     print_member("name", w->name, "");
     printf(", \"dtype\": \"%s\", \"shape\": ", sluice_dtype_name(w->dtype));
     print_shape(w->shape, w->rank, true);
+    if (w->code_bits)
+      printf(", \"encoding\": {\"bits\": %d, \"group\": %d}", w->code_bits, w->code_group);
     printf(", \"layout\": \"%s\", \"bytes\": %lld, \"generated\": %s}", w->panel ? "panel" : "rows",
            (long long)w->bytes, w->generated ? "true" : "false");
   }
@@ -173,7 +175,10 @@ static void print_text(const sluice_model_info_t *info) {
   print_bytes("weights", info->weight_bytes, line);
   for (int32_t i = 0; i < info->weight_count; ++i) {
     const sluice_weight_info_t *w = &info->weights[i];
-    snprintf(line, sizeof line, "%s %s, %s", sluice_dtype_name(w->dtype),
+    char codes[48] = "";
+    if (w->code_bits)
+      snprintf(codes, sizeof codes, "int%d in groups of %d for ", w->code_bits, w->code_group);
+    snprintf(line, sizeof line, "%s%s %s, %s", codes, sluice_dtype_name(w->dtype),
              w->panel ? "panels" : "rows",
              w->generated ? "made from a seed at load" : "mapped from weights.safetensors");
     char name[64];

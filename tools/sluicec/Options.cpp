@@ -4,6 +4,7 @@
 
 #include "Options.h"
 #include "sluice/Model/Problems.h"
+#include "sluice/Tensor/Passes.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -83,6 +84,14 @@ Error readWeights(Options &options, StringRef value) {
   return Error::success();
 }
 
+Error readQuantize(Options &options, StringRef value) {
+  std::string error;
+  if (!tensor::parseQuantization(value, error))
+    return usage(error);
+  options.quantize = value.str();
+  return Error::success();
+}
+
 Error readKV(Options &options, StringRef value) {
   if (value == "f8e4m3" || value == "int8")
     return make_error<NotBuilt>(
@@ -140,7 +149,8 @@ ArrayRef<Option> table() {
        readCPUs},
       {"--gpu", Takes::Value, "sm_90a", "the GPU of --target=cuda", notBuilt},
       {"--pnm", Takes::Value, "MACHINE", "the machine of --target=pnm", notBuilt},
-      {"--quantize", Takes::Value, "int8|int4", "store weights in fewer bits", notBuilt},
+      {"--quantize", Takes::Value, "int8|int4|int8w|int4w",
+       "weights of linear layers in 8 or 4 bits, their rows in 8; w: weights only", readQuantize},
       {"--weights", Takes::Value, "random:SEED",
        "generate weights from a seed instead of reading them", readWeights},
       {"--kernel", Takes::Value, "FAMILY", "one kernel instead of a model", notBuilt},
@@ -277,6 +287,9 @@ std::optional<int> checkTogether(Options &options) {
         Usage,
         "--weights, --dtype, --kv, --page and --family say how to read a model; a file of stage " +
             stringify(*options.from) + " has decided that");
+  if (*options.from > Stage::Tensor && !options.quantize.empty())
+    return fail(Usage, "--quantize decides at the tensor stage, which is behind --from=" +
+                           stringify(*options.from));
   bool late = *options.from == Stage::Target;
   if (options.explain != Format::None && (late || options.to < Stage::Placed))
     return fail(Usage, "--explain needs the placed stage, which is not passed here");

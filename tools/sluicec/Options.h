@@ -20,7 +20,7 @@ enum class Format { None, Text, Json };
 struct Options {
   std::string model, output;
   std::vector<std::string> cpus = {"native"};
-  std::string family, dtype, kv, name;
+  std::string family, dtype, kv, name, quantize;
   std::optional<uint64_t> randomSeed;
   int64_t page = 16;
   std::optional<int64_t> maxSeq, maxRows, maxBatch;

@@ -254,7 +254,7 @@ private:
     };
     if (*options.from == Stage::Placed)
       explainPlaced(part, *part.module);
-    if (succeeded(runStages(*part.module, *options.from, to, {part.name}, atEnd)))
+    if (succeeded(runStages(*part.module, *options.from, to, {part.name, options.quantize}, atEnd)))
       return Ok;
     return code == Ok ? CannotCompile : code;
   }
@@ -328,6 +328,8 @@ private:
       return exitCode;
     timing.add("link", stats.linkSeconds);
     timing.add("pack", stats.packSeconds);
+    for (const std::string &line : stats.quantized)
+      llvm::errs() << "sluicec: quantize: " << line << "\n";
     llvm::errs() << "sluicec: wrote " << options.output;
     if (parts.size() > 1) {
       llvm::errs() << " for ";

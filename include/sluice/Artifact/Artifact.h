@@ -37,6 +37,8 @@ struct WriteRequest {
 struct WriteStats {
   double linkSeconds = 0, packSeconds = 0;
   int64_t packedBytes = 0; ///< of weights in the file; generated ones are not
+  /// What encoding cost, a line for each encoded param; also in report/quantize.json.
+  std::vector<std::string> quantized;
 };
 
 /// Why an artefact was not written, with the exit code that this means. The message is empty when

@@ -56,6 +56,7 @@ struct CPUMachine {
   bool maskedStores;       ///< whether a masked store costs about what a plain one does
   bool hasDpbf16;          ///< whether Dot::Dpbf16 can be compiled for
   Dot bf16Dot;             ///< the faster one here
+  bool hasVnni;            ///< whether it has vpdpbusd on 64 bytes
 
   int64_t l1Bytes, l2Bytes, l3Bytes; ///< data caches; L1 and L2 of one core, L3 as shared
 

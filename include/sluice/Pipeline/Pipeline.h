@@ -27,13 +27,14 @@ std::optional<Stage> symbolizeStage(llvm::StringRef word);
 
 struct PipelineOptions {
   std::string cpu = "native"; ///< as describeCPU takes it
+  std::string quantize = {};  ///< as tensor::parseQuantization takes it; empty: weights as they are
 };
 
 /// Everything that a compile from any stage needs to know.
 void registerCompiler(mlir::DialectRegistry &registry);
 
 /// The passes that end in each stage, from the end of the one before it.
-void buildTensorStage(mlir::OpPassManager &passes);
+void buildTensorStage(mlir::OpPassManager &passes, const PipelineOptions &options);
 void buildPlacedStage(mlir::OpPassManager &passes, const PipelineOptions &options);
 void buildTargetStage(mlir::OpPassManager &passes, const PipelineOptions &options);
 

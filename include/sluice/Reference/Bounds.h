@@ -22,10 +22,11 @@ inline constexpr double tiny = 0x1p-126;
 inline constexpr double exponential = 8 * u;
 /// sin and cos of an f32 angle, absolutely.
 inline constexpr double sine = 2e-7;
-/// A program's rows, relative to the root mean square of the reference row: all in f32, and with
-/// rows rounded to 16 bits on the way.
+/// A program's rows, relative to the root mean square of the reference row: all in f32, with rows
+/// rounded to 16 bits on the way, and with rows made into codes.
 inline constexpr double program = 5e-5;
 inline constexpr double roughProgram = 2e-2;
+inline constexpr double codedProgram = 8e-2;
 
 /// A sum of `terms` numbers one after the other, relative to the sum of their magnitudes: terms * u
 /// in the worst case; rounding errors add like a random walk, so 8 sqrt(terms) * u when that is

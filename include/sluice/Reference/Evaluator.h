@@ -23,7 +23,8 @@ class WeightSource {
 public:
   virtual ~WeightSource() = default;
   /// The numbers of one layer of `param` (layer 0 when it is not stacked), in the shape of its
-  /// layer type. On failure an error has been reported at `param`.
+  /// layer type, rounded to its element type; what its encoding makes of them is the evaluator's
+  /// part. On failure an error has been reported at `param`.
   virtual llvm::FailureOr<Tensor> read(ParamOp param, int64_t layer) = 0;
 };
 
@@ -106,7 +107,7 @@ public:
   /// Runs `block` with its arguments bound; gives the operands of its terminator.
   llvm::FailureOr<llvm::SmallVector<Datum>> run(mlir::Block &block, llvm::ArrayRef<Datum> arguments,
                                                 Frame &frame);
-  /// One layer of a param, read once.
+  /// One layer of a param, read once, as the numbers that its encoding stands for.
   llvm::FailureOr<std::shared_ptr<const Tensor>> weight(ParamOp param, int64_t layer);
 
   /// The first refused value of all calls so far; the program went on, as compiled code does.

@@ -29,6 +29,9 @@ enum class Accuracy {
   Program, ///< made out of numbers that were themselves inexact: bounded row by row (Bounds.h)
 };
 
+/// Roundings on the way to a Program, as bits: to 16 bits, and to codes of rows.
+inline constexpr unsigned kRoundedTo16Bits = 1, kRoundedToCodes = 2;
+
 /// A dense row-major tensor; of rank 0 for scalars. Floats are kept as f64 that is already rounded
 /// to the element type, integers (index, i1 ... i64, sign-extended; i1 is 0 or 1) as i64.
 struct Tensor {
@@ -38,7 +41,7 @@ struct Tensor {
   std::vector<int64_t> integers; ///< when it is an integer or index
   Accuracy accuracy = Accuracy::Exact;
   std::vector<double> low, high; ///< [count], only when Bounded: what a target may give
-  bool roughened = false;        ///< a value of 16 bits was rounded on the way (widens Program)
+  unsigned roughened = 0;        ///< what was rounded on the way (kRounded...; widens Program)
 
   Tensor() = default;
   /// All zero.
@@ -115,7 +118,7 @@ public:
 
   /// Whether what was appended was itself exact (see Accuracy).
   Accuracy accuracy = Accuracy::Exact;
-  bool roughened = false;
+  unsigned roughened = 0;
 
 private:
   const Page &read(int64_t layer, int64_t page) const { return *store[layer * pageCount + page]; }

@@ -25,6 +25,30 @@ def FuseEpiloguesPass : Pass<"tensor-fuse-epilogues", "mlir::ModuleOp"> {
   let dependentDialects = ["::sluice::SluiceDialect"];
 }
 
+def QuantizeWeightsPass : Pass<"tensor-quantize-weights", "mlir::ModuleOp"> {
+  let summary = "stores the weights of linear layers as codes with scales";
+  let description = [{
+    Gives the params that linear layers multiply by an encoding. The layers take codes of their rows as well (`inputs int8`),
+    unless the word ends in `w`, for weights only.
+
+    ```mlir
+    sluice.param @w : tensor<64x256xbf16>         sluice.param @w : tensor<64x256xbf16, #sluice.blocks<element = i8, ...>>
+    %y = sluice.linear %x, %w                ==>  %y = sluice.linear %x, %w inputs int8
+    ```
+
+    `int8` has groups of 128 inputs (64 or 32 where that divides the inputs and 128 does not), `int4` groups of 32; `:GROUP`
+    behind the word sets them. The layer whose result the function returns (the logits), and a table that is shared with
+    one, is int8 in any case: it is where rounding costs most.
+
+    Before: any tensor-stage IR. After: every param that a linear layer multiplies by has an encoding. Leaves alone: params
+    that have one, tables that are only gathered, norms and biases.
+  }];
+  let options = [
+    Option<"encoding", "encoding", "std::string", "\"int8\"", "int8, int4, int8w or int4w, and :GROUP">,
+  ];
+  let dependentDialects = ["::sluice::SluiceDialect"];
+}
+
 def CheckTensorStagePass : Pass<"check-tensor-stage", "mlir::ModuleOp"> {
   let summary = "states the contract of the tensor stage";
   let description = [{

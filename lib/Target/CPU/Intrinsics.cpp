@@ -27,4 +27,22 @@ Val scaleByPower(KernelBuilder &k, Val x, Val n) {
   return k.val(call.getResult(0));
 }
 
+Val dot4(KernelBuilder &k, const CPUMachine &machine, Val sums, Val x, Val y) {
+  OpBuilder &b = k.builder();
+  if (machine.hasVnni) {
+    auto call = LLVM::CallIntrinsicOp::create(
+        b, k.location(), sums.type(), b.getStringAttr("llvm.x86.avx512.vpdpbusd.512"),
+        ValueRange{sums, k.bitcast(x, b.getI8Type()), k.bitcast(y, b.getI8Type())});
+    return k.val(call.getResult(0));
+  }
+  // Bytes as words: their products have 16 bits, which the back end multiplies in pairs where it
+  // can.
+  for (int64_t byte = 0; byte < 4; ++byte) {
+    Val left = x >> 8 * byte & 0xff;
+    Val right = k.shiftRightSigned(y << 8 * (3 - byte), k.constant(24, y.type()));
+    sums = sums + left * right;
+  }
+  return sums;
+}
+
 } // namespace sluice::cpu

@@ -6,6 +6,7 @@
 #define SLUICE_LIB_TARGET_CPU_INTRINSICS_H
 
 #include "lib/Target/CPU/KernelBuilder.h"
+#include "sluice/Machine/Machine.h"
 
 namespace sluice::cpu {
 
@@ -16,6 +17,11 @@ Val dpbf16(KernelBuilder &k, Val sum, Val x, Val y);
 /// x * 2^n for whole n as `vscalefps` gives it: rounded once, denormal results included. Vectors of
 /// 16 f32; machines with 64-byte vectors.
 Val scaleByPower(KernelBuilder &k, Val x, Val n);
+
+/// sums[i] + x[4i]*y[4i] + ... + x[4i+3]*y[4i+3] as integers: 16 i32 sums, 64 bytes in 16 words
+/// each, those of |x| unsigned and those of |y| signed. One instruction on machines with hasVnni,
+/// the same numbers on all others.
+Val dot4(KernelBuilder &k, const CPUMachine &machine, Val sums, Val x, Val y);
 
 } // namespace sluice::cpu
 

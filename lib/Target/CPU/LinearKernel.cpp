@@ -2,6 +2,7 @@
 //
 // linear: from the op to a call of the panels kernel (LinearKernels.h), with this worker's panels.
 #include "lib/Target/CPU/Kernels.h"
+#include "lib/Target/CPU/LinearBlocksKernel.h"
 #include "lib/Target/CPU/LinearKernels.h"
 #include "lib/Target/CPU/RowLoops.h"
 
@@ -82,6 +83,8 @@ struct LinearKernel : CPUKernelOpInterface::ExternalModel<LinearKernel, LinearOp
              << stringifyLayout(weight.layout) << "'";
     View rows = step.view(op.getRows()), result = step.view(destination);
     FailureOr<StoredAs> stored = storedAs(op, result.element());
+    if (weight.blocks)
+      return failed(stored) ? failure() : emitLinearBlocks(op, step, *stored);
     FailureOr<Dot> dot = dotOf(op, rows.element(), step.machine());
     if (failed(stored) || failed(dot) || failed(checkTiles(op, step.machine())))
       return failure();

@@ -153,6 +153,8 @@ static int64_t groupOf(Type element) { return element.isF32() ? 1 : 2; }
 
 int64_t weightBlockBytes(ParamOp param) {
   RankedTensorType type = param.getLayerType();
+  if (BlocksAttr blocks = blocksOf(type))
+    return blocks.getLayerBytes(type.getDimSize(0), type.getDimSize(1));
   int64_t elements = type.getNumElements();
   if (param.getLayout() == Layout::Panel) {
     int64_t g = groupOf(type.getElementType());
@@ -174,7 +176,10 @@ WeightView StepContext::weight(Value tensor) {
     pointer = advance(pointer, scalar(layer) * bytes);
   RankedTensorType type = param.getLayerType();
   WeightView view;
-  view.array = k.arrayAt(pointer, type.getElementType());
+  view.blocks = blocksOf(type);
+  view.array = k.arrayAt(pointer, view.blocks ? k.i32Type() : type.getElementType());
+  if (view.blocks)
+    view.scales = k.arrayAt(pointer, view.blocks.getScale());
   view.layout = param.getLayout().value_or(Layout::Rows);
   view.type = type;
   return view;

@@ -34,8 +34,11 @@ struct View {
 
 /// One layer of a weight.
 struct WeightView {
-  Val array; ///< memref<?xT> at the layer's block; how it lies there, |layout| says
+  Val array;  ///< memref<?xT> at the layer's block, words of codes (i32) when it is encoded; how it
+              ///< lies there, |layout| says
+  Val scales; ///< the same memory as scales; empty for a dense one
   Layout layout;
+  BlocksAttr blocks;           ///< null: dense
   mlir::RankedTensorType type; ///< without the layers
 };
 

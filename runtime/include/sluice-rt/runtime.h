@@ -200,6 +200,8 @@ typedef struct sluice_weight_info {
   bool generated;                 /* made from a seed at load; else mapped from the file */
   int64_t bytes;                  /* packed, all blocks */
   int64_t stride;                 /* packed, of one block */
+  int32_t code_bits;  /* 4 or 8: stored as codes with scales; 0: as numbers of |dtype| */
+  int32_t code_group; /* inputs that share a scale; 0 without codes */
 } sluice_weight_info_t;
 
 /* An amount that a step decides: |fixed| once, and so much for each row, sequence and asked row,

@@ -69,3 +69,19 @@ func.func @r3_residual(%x: tensor<?x7xbf16>, %w: tensor<5x7xbf16>, %r: tensor<?x
   %y = sluice.linear %x, %w residual %r : (tensor<?x7xbf16>, tensor<5x7xbf16>, tensor<?x5xbf16>) -> tensor<?x5xf32>
   return
 }
+
+// -----
+
+func.func @r4_dense_weight(%x: tensor<?x7xf32>, %w: tensor<5x7xf32>) {
+  // expected-error @below {{'sluice.linear' op expects a weight with an encoding (#sluice.blocks) for 'inputs int8', but found 'tensor<5x7xf32>'  [R4]}}
+  %y = sluice.linear %x, %w inputs int8 : (tensor<?x7xf32>, tensor<5x7xf32>) -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @r4_word(%x: tensor<?x7xf32>, %w: tensor<5x7xf32>) {
+  // expected-error @below {{expects one of 'int8', but found 'int4'}}
+  %y = sluice.linear %x, %w inputs int4 : (tensor<?x7xf32>, tensor<5x7xf32>) -> tensor<?x5xf32>
+  return
+}

@@ -30,3 +30,16 @@ func.func @buffers(%x: memref<?x7xf32>, %w: tensor<5x7xbf16>, %y: memref<?x5xf32
     : (memref<?x7xf32>, tensor<5x7xbf16>, memref<?x5xf32>, memref<?x5xf32>) -> ()
   return
 }
+
+// Codes with scales: the weight's type says it.
+// CHECK-LABEL: func.func @codes
+// CHECK: sluice.linear %{{.*}}, %{{.*}} : (tensor<?x40xbf16>, tensor<5x40xbf16, #sluice.blocks<element = i4, rows = 1, columns = 32, scale = bf16>>) -> tensor<?x5xf32>
+// CHECK: sluice.linear %{{.*}}, %{{.*}} inputs int8 bias %{{.*}} :
+func.func @codes(%x: tensor<?x40xbf16>, %w: tensor<5x40xbf16, #sluice.blocks<element = i4, rows = 1, columns = 32, scale = bf16>>,
+                 %b: tensor<5xbf16>) -> (tensor<?x5xf32>, tensor<?x5xf32>) {
+  %y = sluice.linear %x, %w
+    : (tensor<?x40xbf16>, tensor<5x40xbf16, #sluice.blocks<element = i4, rows = 1, columns = 32, scale = bf16>>) -> tensor<?x5xf32>
+  %z = sluice.linear %x, %w inputs int8 bias %b
+    : (tensor<?x40xbf16>, tensor<5x40xbf16, #sluice.blocks<element = i4, rows = 1, columns = 32, scale = bf16>>, tensor<5xbf16>) -> tensor<?x5xf32>
+  return %y, %z : tensor<?x5xf32>, tensor<?x5xf32>
+}
