@@ -22,8 +22,8 @@ PARTS = {
 WRITERS = {"gemm": workloads.write_gemm, "attention": workloads.write_attention, "model": workloads.write_model}
 
 
-def measure(rig, work, engines, repetitions, scratch):
-    """The entries of one workload: open, check, interleave, close."""
+def measure(rig, work, engines, repetitions, scratch, save):
+    """One workload: open, check, interleave, close. |save| gets the entries of each case as soon as they are there."""
     spec = work.spec | {"threads": rig.threads}
     kind = spec["kind"]
     if kind == "model":
@@ -42,10 +42,10 @@ def measure(rig, work, engines, repetitions, scratch):
             settings[name], facts[name] = rig.open(name, spec | {"data": str(data), "scratch": str(folder)})
         except EngineError as error:
             why[name] = str(error)
-    entries, checked, result_file = [], {}, scratch / "result.npy"
+    checked, result_file = {}, scratch / "result.npy"
     bounds = workloads.MODEL_ERROR_BOUNDS if kind == "model" else workloads.ERROR_BOUNDS
     for case in work.cases:
-        errors, good = {}, []
+        errors, good, entries = {}, [], []
         for name in engines:
             reason = why.get(name)
             if reason is None:
@@ -70,14 +70,14 @@ def measure(rig, work, engines, repetitions, scratch):
             else:
                 entries.append(results.entry(case, name, samples[name], rig.threads, settings[name], errors[name], facts[name]))
         print(report.lines(entries, case.name), file=sys.stderr, flush=True)
+        save(entries)
     rig.close(engines)
-    return entries
 
 
-def measure_times(rig, work, engines, scratch):
+def measure_times(rig, work, engines, scratch, save):
     """Compiling and starting: the engines' own clocks around one process' work, a few rounds in turn."""
-    entries = []
     for case in work.cases:
+        entries = []
         seconds, settings, why = {name: [] for name in engines}, {}, {}
         for turn in range(case.key["rounds"]):
             for name in engines:
@@ -101,7 +101,7 @@ def measure_times(rig, work, engines, scratch):
                 samples = {"seconds": seconds[name], "cpu": seconds[name], "ceilings": [0.0] * len(seconds[name]), "iterations": 1}
                 entries.append(results.entry(case, name, samples, rig.threads, settings[name], None, {}))
         print(report.lines(entries, case.name), file=sys.stderr, flush=True)
-    return entries
+        save(entries)
 
 
 def selected(dtypes, seed, quick, only):
@@ -132,20 +132,22 @@ def without(chosen, names):
 
 
 def run(chosen, engines, cores, threads, repetitions, seed, out):
-    """Measures |chosen| and merges each workload's entries into the file |out| as soon as it has them."""
+    """Measures |chosen| and merges each case's entries into the file |out| as soon as it has them."""
     where = results.context(cores, threads)
     if where["load_avg"][0] > 0.5:
         print(f"the machine is busy (load {where['load_avg'][0]:.1f}): expect noise", file=sys.stderr)
     scratch = tools.build_folder() / "bench" / "peers"
     scratch.mkdir(parents=True, exist_ok=True)
     used = [n for n in ENGINES if n in engines and any(n in PARTS[work.spec["kind"]] for work in chosen)]
-    document, best = None, results.load(out)["context"].get("best_ceilings") if out.exists() else None
+    best = results.load(out)["context"].get("best_ceilings") if out.exists() else None
     with Rig(used, cores, threads, seed, best) as rig:
+        def save(entries):
+            results.merge(out, entries, where, rig.best)
+
         for work in chosen:
             part = [n for n in used if n in PARTS[work.spec["kind"]]]
             if work.spec["kind"] in WRITERS:
-                entries = measure(rig, work, part, repetitions, scratch)
+                measure(rig, work, part, repetitions, scratch, save)
             else:
-                entries = measure_times(rig, work, part, scratch)
-            document = results.merge(out, entries, where, rig.best)
-    return document
+                measure_times(rig, work, part, scratch, save)
+    return results.load(out)

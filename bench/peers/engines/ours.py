@@ -100,7 +100,7 @@ class Model:
 
 
 # What each dtype of the workloads is called in a description.
-GEMM_DTYPES = {"f32": ("f32", []), "bf16": ("bf16", [])}
+GEMM_DTYPES = {"f32": ("f32", []), "bf16": ("bf16", []), "int8": ("f32", ["--quantize=int8"])}
 
 
 class Gemm(Job):

@@ -15,7 +15,7 @@ class Gemm(Job):
         self.settings = start(spec)
         data = Path(spec["data"])
         if spec["dtype"] not in ("f32", "bf16"):
-            raise Unavailable(f"no packed {spec['dtype']} product is measured yet")
+            raise Unavailable(f"no packed {spec['dtype']} product")
         x, w = load(data / "x.npy", spec["dtype"]), load(data / "w.npy", spec["dtype"])
         self.x = {rows: x[:rows].clone() for rows in spec["rows"]}
         self.mkl = spec["dtype"] == "f32" and torch.backends.mkl.is_available()
@@ -42,7 +42,29 @@ class Gemm(Job):
         return self.y.float().numpy()
 
 
+class DynamicGemm(Job):
+    """int8: weights by row, rows made int8 in the call (quantized::linear_dynamic on the engine for x86)."""
+
+    def __init__(self, spec):
+        self.settings = start(spec) + ", quantized::linear_dynamic, engine x86"
+        torch.backends.quantized.engine = "x86"
+        data = Path(spec["data"])
+        x, w = load(data / "x.npy", "f32"), load(data / "w.npy", "f32")
+        self.x = {rows: x[:rows].clone() for rows in spec["rows"]}
+        scale = w.abs().amax(1).clamp_min(1e-9).double() / 127
+        q = torch.quantize_per_channel(w, scale, torch.zeros(len(w), dtype=torch.int64), 0, torch.qint8)
+        self.packed = [torch.ops.quantized.linear_prepack(q, None) for _ in range(spec["copies"])]
+
+    def call(self, case, turn):
+        self.y = torch.ops.quantized.linear_dynamic(self.x[case], self.packed[turn % len(self.packed)])
+
+    def result(self, case):
+        return self.y.numpy()
+
+
 def open_job(spec):
+    if spec["kind"] == "gemm" and spec["dtype"] == "int8":
+        return DynamicGemm(spec)
     if spec["kind"] == "model":
         from peers.engines.torch_model import Model
         return Model(spec, compiled=True)
