@@ -99,7 +99,7 @@ def goals(document):
         values = []
         for case, engines in by_case(document).items():
             ours = engines.get(OURS)
-            if not re.search(pattern, case) or not ours or "why" in ours:
+            if not re.search(pattern, case) or not ours or "why" in ours or ours.get("disturbed"):
                 continue
             if peers is None:
                 if "ratio" in ours:
@@ -127,7 +127,7 @@ def summary(document):
            "runs' own ratios to the ceiling measured beside each.", ""]
     busy = sum(1 for item in document["benchmarks"] if item.get("disturbed"))
     if busy:
-        out += [f"{busy} of {len(document['benchmarks'])} entries are marked (busy): others used the cores in nearly all repetitions.", ""]
+        out += [f"{busy} of {len(document['benchmarks'])} entries are marked (busy): others used the cores in nearly all repetitions. They are in no summary.", ""]
     commits = sorted({item["commit"] for item in document["benchmarks"] if "commit" in item})
     if len(commits) > 1:
         out += [f"Entries are of the commits {', '.join(commits)}.", ""]
@@ -140,7 +140,7 @@ def summary(document):
     for case, engines in by_case(document).items():
         ours = engines.get(OURS)
         peers = [item for name, item in engines.items() if name != OURS and "why" not in item]
-        if ours and "why" not in ours and peers:
+        if ours and "why" not in ours and not ours.get("disturbed") and peers:
             best = min(peers, key=lambda item: item["real_time"])
             if speed_ratio(ours, best) < 1:
                 lost.append((speed_ratio(ours, best), case, best["engine"], ours.get("ratio")))
