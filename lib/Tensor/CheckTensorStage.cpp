@@ -52,6 +52,41 @@ LogicalResult checkRequest(GatherOp gather) {
   return error;
 }
 
+/// |value| is a number that a manifest may give, from |least| up.
+bool isCount(Attribute value, int64_t least) {
+  auto number = dyn_cast_if_present<IntegerAttr>(value);
+  return number && number.getValue().isSignedIntN(32) && number.getInt() >= least;
+}
+
+/// The module's attributes that travel into the manifest as they are.
+LogicalResult checkSettings(ModuleOp module) {
+  for (auto [name, known] : std::initializer_list<std::pair<StringRef, SmallVector<StringRef>>>{
+           {"sluice.limits", {"vocab", "max_positions", "token_types"}},
+           {"sluice.embed", {"max_seq_length"}}}) {
+    Attribute given = module->getAttr(name);
+    if (!given)
+      continue;
+    auto settings = dyn_cast<DictionaryAttr>(given);
+    if (!settings)
+      return module.emitError() << "expects '" << name << "' to be a dictionary, but found "
+                                << given;
+    for (NamedAttribute setting : settings)
+      if (!llvm::is_contained(known, setting.getName().getValue()) ||
+          !isCount(setting.getValue(), 1))
+        return module.emitError() << "expects '" << name << "' to give positive 32-bit numbers for "
+                                  << llvm::join(known, ", ") << ", but found " << setting.getName()
+                                  << " = " << setting.getValue();
+  }
+  if (Attribute given = module->getAttr("sluice.eos")) {
+    auto ids = dyn_cast<DenseI64ArrayAttr>(given);
+    if (!ids || llvm::any_of(ids.asArrayRef(), [](int64_t id) { return id < 0 || id > INT32_MAX; }))
+      return module.emitError()
+             << "expects 'sluice.eos' to be an array of ids of tokens, from 0 to " << INT32_MAX
+             << ", but found " << given;
+  }
+  return success();
+}
+
 LogicalResult checkModule(ModuleOp module) {
   if (!module->getAttrOfType<StringAttr>("sluice.name"))
     return module.emitError("expects the module's name as the string attribute 'sluice.name'");
@@ -61,6 +96,8 @@ LogicalResult checkModule(ModuleOp module) {
         module.emitError("expects 'sluice.kind' to be \"decoder\", \"encoder\" or \"op\", but ");
     return kind ? error << "found " << kind : error << "there is none";
   }
+  if (failed(checkSettings(module)))
+    return failure();
   // A session sizes its pages and checks tokens by these.
   auto limits = module->getAttrOfType<DictionaryAttr>("sluice.limits");
   if (kind.getValue() == "decoder")

@@ -7,14 +7,16 @@
 
 #include "Inputs.h"
 #include "Target.h"
-#include "mlir/Parser/Parser.h"
 #include "sluice/InitAll.h"
+#include "sluice/Pipeline/MessageStream.h"
 #include "sluice/Pipeline/Pipeline.h"
+#include "sluice/Pipeline/ReadModule.h"
 #include "sluice/Reference/Bounds.h"
 #include "sluice/Reference/Compare.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/VirtualFileSystem.h"
 
 #include <cmath>
 
@@ -397,8 +399,12 @@ int main(int argc, char **argv) {
   MLIRContext context(registry);
   context.printOpOnDiagnostic(false);
   llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(file, sources, &context);
+  // A message may point into a file that a location names. It is not opened to show the line:
+  // whoever wrote the module would choose what is read.
+  sources.setVirtualFileSystem(llvm::makeIntrusiveRefCnt<llvm::vfs::InMemoryFileSystem>());
+  MessageStream messages(llvm::errs());
+  SourceMgrDiagnosticHandler diagnostics(sources, &context, messages);
+  OwningOpRef<ModuleOp> module = parseModuleFile(file, sources, context);
   if (!module)
     return kBadInput;
 

@@ -10,10 +10,12 @@
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "sluice/Artifact/Passes.h"
 #include "sluice/InitAll.h"
+#include "sluice/Pipeline/ReadModule.h"
 #include "sluice/Place/Passes.h"
 #include "sluice/Target/CPU/Passes.h"
 #include "sluice/Tensor/Passes.h"
 #include "llvm/Support/Debug.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 static llvm::cl::list<std::string>
     debugTypes("sluice-debug", llvm::cl::CommaSeparated, llvm::cl::value_desc("name"),
@@ -37,5 +39,14 @@ int main(int argc, char **argv) {
     types.push_back(type.c_str());
   if (!types.empty())
     llvm::setCurrentDebugTypes(types.data(), types.size());
+  // What the parser would not survive is refused here, as sluicec does.
+  if (auto text = llvm::MemoryBuffer::getFile(input); text && input != "-")
+    if (auto problem = sluice::checkMlirText((*text)->getBuffer());
+        problem && !(*text)->getBuffer().starts_with("ML\xefR")) {
+      llvm::StringRef before = (*text)->getBuffer().take_front(problem->offset);
+      llvm::errs() << input << ":" << before.count('\n') + 1 << ": error: " << problem->message
+                   << "\n";
+      return 1;
+    }
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, input, output, registry));
 }
