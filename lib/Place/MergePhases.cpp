@@ -25,7 +25,8 @@ bool dividesRows(Share share) {
 
 /// The leading dimension that an op's items count; dynamic ones of one share are equal.
 int64_t itemCount(Operation *op) {
-  for (const Access &access : llvm::reverse(accessesOf(op)))
+  auto accesses = accessesOf(op); // reverse() does not keep a temporary alive
+  for (const Access &access : llvm::reverse(accesses))
     if (auto type = dyn_cast<MemRefType>(access.memory.getType());
         type && !type.getElementType().isInteger(8))
       return type.getDimSize(0);
