@@ -14,6 +14,10 @@ RankedTensorType ParamOp::getLayerType() {
                                type.getEncoding());
 }
 
+/// Numbers of a param, at most (docs/Limits.md): so that sizes in bytes, padding included, are far
+/// from the end of 64 bits.
+static constexpr uint64_t maxParamNumbers = uint64_t(1) << 46;
+
 LogicalResult ParamOp::verify() {
   if (getSources().empty())
     return emitOpError("expects at least one source, but has none  [R1]");
@@ -24,6 +28,11 @@ LogicalResult ParamOp::verify() {
   RankedTensorType type = getTensorType();
   if (!type.hasStaticShape() || llvm::is_contained(type.getShape(), 0))
     return emitOpError() << "expects a static shape without zeros, but has " << type << "  [R4]";
+  uint64_t numbers = 1;
+  for (int64_t size : type.getShape())
+    numbers = llvm::SaturatingMultiply<uint64_t>(numbers, size);
+  if (numbers > maxParamNumbers)
+    return emitOpError() << "expects at most 2^46 numbers, but has " << type << "  [R4]";
   if (auto stack = getStack()) {
     if (static_cast<int64_t>(*stack) <= 0)
       return emitOpError() << "expects a positive number of layers, but 'stack' is "

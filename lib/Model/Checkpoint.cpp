@@ -41,6 +41,19 @@ std::string whyNotBeside(StringRef name) {
   return "";
 }
 
+/// " (there is 'A.safetensors', which differs in case)": file names are bytes, so two that look
+/// alike can be two files.
+static std::string lookalike(StringRef directory, StringRef name) {
+  std::error_code error;
+  for (sys::fs::directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
+    StringRef other = sys::path::filename(at->path());
+    if (other != name && other.equals_insensitive(name))
+      return (" (there is '" + other + "', which differs in case)").str();
+  }
+  return "";
+}
+
 bool Checkpoint::present(StringRef directory) {
   return sys::fs::exists(inside(directory, singleName)) ||
          sys::fs::exists(inside(directory, indexName));
@@ -111,11 +124,23 @@ bool Checkpoint::readIndex(StringRef indexPath, ProblemLog &log) {
     }
     tensorsOfFile[file->str()].push_back(tensor.str());
   }
+  if (tensorsOfFile.size() > maxShards) {
+    log.badInput(index->source(), index->offset("weight_map"),
+                 "expected at most " + Twine(maxShards) + " shards, but 'weight_map' names " +
+                     Twine(tensorsOfFile.size()) + " files");
+    return false;
+  }
   for (auto &[name, tensors] : tensorsOfFile) {
+    llvm::sort(tensors);
+    if (!sys::fs::exists(inside(root, name))) {
+      log.badInput(index->source(), index->offset("weight_map." + tensors.front()),
+                   "shard '" + name + "' is not in the directory" + lookalike(root, name) +
+                       "; fetch it, it has " + Twine(tensors.size()) + " of the tensors");
+      return false;
+    }
     std::unique_ptr<SafetensorsFile> file = SafetensorsFile::open(inside(root, name), log);
     if (!file)
       return false;
-    llvm::sort(tensors);
     for (const std::string &tensor : tensors) {
       const TensorView *view = file->find(tensor);
       if (!view) {
@@ -125,10 +150,30 @@ bool Checkpoint::readIndex(StringRef indexPath, ProblemLog &log) {
       }
       byName[tensor] = view;
     }
-    // A tensor that no index entry names, or that the index places elsewhere, is not part of the
-    // model.
     files.push_back(std::move(file));
   }
+  // Whoever reads the shards alone would take another tensor than who reads the index.
+  StringMap<StringRef> seenIn;
+  size_t strangers = 0;
+  std::string stranger;
+  for (const auto &file : files)
+    for (const TensorView &view : file->tensors()) {
+      StringRef shard = sys::path::filename(file->path());
+      auto [seen, isNew] = seenIn.try_emplace(view.name, shard);
+      if (!isNew) {
+        log.badInput(index->source(), index->offset("weight_map." + view.name),
+                     "tensor '" + view.name + "' is in '" + seen->second + "' and in '" + shard +
+                         "'; which of the two is meant?");
+        return false;
+      }
+      if (!byName.count(view.name) && strangers++ == 0)
+        stranger = "'" + view.name + "' in '" + shard.str() + "'";
+    }
+  if (strangers)
+    log.report(Severity::Warning, index->source(), index->offset("weight_map"),
+               Twine(strangers) + (strangers == 1 ? " tensor" : " tensors") + " of the shards, " +
+                   stranger + (strangers == 1 ? "," : " first,") +
+                   " not in the index and left out");
   return true;
 }
 

@@ -331,7 +331,7 @@ private:
     char c = text[at];
     if (c == '(') {
       if (++depth > maxExpressionDepth)
-        return fail("expected fewer nested parentheses");
+        return fail("expected at most " + Twine(maxExpressionDepth) + " nested parentheses");
       ++at;
       std::optional<Value> value = disjunction();
       if (value && !take(")"))

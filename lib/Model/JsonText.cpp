@@ -16,6 +16,9 @@ namespace sluice::model {
 
 namespace {
 
+/// Keys whose path is longer have no known place; messages then point at the start of the file.
+constexpr size_t maxPathBytes = 1000;
+
 /// What the scan remembers of one open bracket.
 struct Open {
   bool isObject;
@@ -52,7 +55,8 @@ bool scanJson(StringRef text, const SourceText &source, size_t base, ProblemLog 
                      "expected at most " + Twine(maxNesting) + " nested brackets");
         return false;
       }
-      if (!open.empty() && open.back().isObject && keyOffsets && arrays == 0) {
+      if (!open.empty() && open.back().isObject && keyOffsets && arrays == 0 &&
+          path.size() + pending.size() <= maxPathBytes) {
         if (!path.empty())
           path += '.';
         path += pending;
@@ -86,7 +90,8 @@ bool scanJson(StringRef text, const SourceText &source, size_t base, ProblemLog 
         log.badInput(source, base + start, "key '" + pending + "' appears twice in one object");
         return false;
       }
-      if (keyOffsets && arrays == 0)
+      // Paths of long keys inside one another would grow with the square of the text.
+      if (keyOffsets && arrays == 0 && path.size() + pending.size() <= maxPathBytes)
         (*keyOffsets)[path.empty() ? pending : path + "." + pending] = base + start;
       break;
     }

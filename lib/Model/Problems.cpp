@@ -39,10 +39,17 @@ StringRef SourceText::lineAt(size_t offset) const {
   return line.size() > 400 ? StringRef() : line;
 }
 
+/// Control characters of a hostile file, in names or values that a message repeats, must not reach
+/// the terminal. Tabs are harmless; bytes of UTF-8 pass.
+static void printShown(StringRef text, raw_ostream &os) {
+  for (char c : text)
+    os << (c == '\t' || isPrint(c) || (c & 0x80) ? c : '?');
+}
+
 void print(const Problem &problem, raw_ostream &os) {
   const FilePosition &at = problem.position;
   if (!at.file.empty()) {
-    os << at.file;
+    printShown(at.file, os);
     if (at.line)
       os << ':' << at.line << ':' << at.column;
     os << ": ";
@@ -59,12 +66,11 @@ void print(const Problem &problem, raw_ostream &os) {
     os << "error: ";
     break;
   }
-  os << problem.message << '\n';
+  printShown(problem.message, os);
+  os << '\n';
   if (problem.sourceLine.empty() || !at.line)
     return;
-  // Unprintable bytes of a hostile file must not reach the terminal.
-  for (char c : problem.sourceLine)
-    os << (c == '\t' || isPrint(c) || (c & 0x80) ? c : '?');
+  printShown(problem.sourceLine, os);
   os << '\n';
   for (unsigned i = 1; i < at.column; ++i)
     os << (i <= problem.sourceLine.size() && problem.sourceLine[i - 1] == '\t' ? '\t' : ' ');

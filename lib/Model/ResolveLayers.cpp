@@ -116,6 +116,10 @@ bool Resolver::repeatBody(const YamlNode &node, Step repeat, std::vector<Step> &
     text = outer;
     return fine;
   };
+  int64_t layers = repeat.integer("layers");
+  if (layers < 1 || layers > maxLayers)
+    return bad(node.find("layers")->offset,
+               "expected from 1 to " + Twine(maxLayers) + " layers, but found " + Twine(layers));
   if (!each) {
     if (!readBody(repeat.body))
       return false;
@@ -125,9 +129,6 @@ bool Resolver::repeatBody(const YamlNode &node, Step repeat, std::vector<Step> &
   for (StringRef field : {"first", "end", "every"})
     if (repeat.has(field))
       return bad(node.offset, "expected either 'each' or '" + field + "' in a repeat");
-  int64_t layers = repeat.integer("layers");
-  if (layers > 1 << 16)
-    return bad(node.offset, "expected at most 65536 layers, but found " + Twine(layers));
 
   std::vector<unsigned> kindOf;
   std::vector<StringMap<Value>> kinds;

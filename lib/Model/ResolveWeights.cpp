@@ -152,7 +152,7 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
     if (!(on = *when))
       return true;
     if (const YamlNode *stack = node.find("stack")) {
-      std::optional<int64_t> layers = integer(*stack, 1, 1 << 16);
+      std::optional<int64_t> layers = integer(*stack, 1, maxLayers);
       if (!layers)
         return false;
       weight.stack = *layers;

@@ -325,7 +325,7 @@ bool Resolver::memoriesSection(Description &out) {
       }
       memory.page = options.page;
       if (const YamlNode *page = node.find("page")) {
-        std::optional<int64_t> found = integer(*page, 16, 1 << 20);
+        std::optional<int64_t> found = integer(*page, 16, 1 << 16);
         if (!found)
           return false;
         if (*found % 16 != 0)
@@ -373,8 +373,14 @@ std::optional<Description> Resolver::run() {
       std::optional<Value> value = evaluateNode(*eos);
       if (!value)
         return std::nullopt;
-      for (const Value &item : value->items)
+      for (const Value &item : value->items) {
+        if (item.integer < 0 || item.integer > INT32_MAX) {
+          bad(eos->offset,
+              "expected ids of tokens, from 0 to 2147483647, but found " + Twine(item.integer));
+          return std::nullopt;
+        }
         out.eos.push_back(item.integer);
+      }
     }
   }
   if (const YamlNode *embed = root.find("embed")) {

@@ -34,8 +34,6 @@ constexpr DTypeRow dtypeTable[] = {
     {"I64", 64},        {"U64", 64},
 };
 
-constexpr uint64_t maxHeaderBytes = 100'000'000;
-
 struct Span {
   uint64_t begin, end;
   size_t view;

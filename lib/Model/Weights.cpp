@@ -255,38 +255,4 @@ std::optional<std::vector<float>> WeightStore::layer(ParamOp param, int64_t laye
   return all;
 }
 
-NonFinite scanNonFinite(const TensorView &tensor) {
-  NonFinite found;
-  const uint8_t *bytes = tensor.bytes.data();
-  auto scan = [&](size_t size, uint64_t exponent, auto readBits) {
-    for (size_t i = 0, e = tensor.bytes.size() / size; i != e; ++i) {
-      uint64_t bits = readBits(bytes + i * size);
-      if ((bits & exponent) != exponent)
-        continue;
-      // What is left below the sign and the exponent tells NaN from infinity.
-      uint64_t fraction = bits & ((exponent & -exponent) - 1);
-      ++(fraction ? found.nan : found.inf);
-      if (found.firstIndex < 0)
-        found.firstIndex = int64_t(i);
-    }
-  };
-  switch (tensor.dtype) {
-  case DType::F32:
-    scan(4, 0x7f800000, support::endian::read32le);
-    break;
-  case DType::BF16:
-    scan(2, 0x7f80, support::endian::read16le);
-    break;
-  case DType::F16:
-    scan(2, 0x7c00, support::endian::read16le);
-    break;
-  case DType::F64:
-    scan(8, 0x7ff0000000000000, support::endian::read64le);
-    break;
-  default: // integers are finite; formats of 8 bits and fewer are not weights yet
-    break;
-  }
-  return found;
-}
-
 } // namespace sluice::model

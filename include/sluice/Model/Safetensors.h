@@ -64,6 +64,16 @@ std::string shapeText(llvm::ArrayRef<int64_t> shape);
 /// git-lfs, fetched it.
 bool isGitLfsPointer(llvm::StringRef head);
 
+/// Longest header of a safetensors file, in bytes: the format's own limit. And the most shards of a
+/// checkpoint (docs/Limits.md).
+constexpr uint64_t maxHeaderBytes = 100'000'000;
+constexpr size_t maxShards = 10'000;
+
+/// A file, mapped read-only. The mapping holds the file's contents even after its name is gone. If
+/// another process makes the file shorter meanwhile, reading what is no longer there raises SIGBUS,
+/// as with any mapping: a program that cannot rule that out catches the signal (sluicec ends with
+/// exit code 2) or copies the file first. The header is read once, into memory of its own: contents
+/// that change later change numbers, never what was checked.
 class SafetensorsFile {
 public:
   /// Maps |path| and checks the whole header. Null after reporting bad input.

@@ -58,6 +58,11 @@ public:
   /// type, as f32. For the oracle. Nullopt after reporting.
   std::optional<std::vector<float>> layer(ParamOp param, int64_t layer, ProblemLog &log) const;
 
+  /// Looks for NaN and infinite numbers in the checkpoint's tensors of |params| and reports each
+  /// tensor that has some: as bad input, or as a warning when they are allowed. True when the
+  /// weights may be used.
+  bool checkFinite(llvm::ArrayRef<ParamOp> params, bool allow, ProblemLog &log) const;
+
 private:
   WeightStore() = default;
   std::unique_ptr<Checkpoint> checkpoint;
