@@ -15,7 +15,8 @@ namespace sluice::artifact {
 bool interrupted();
 
 /// Made beside its final place, renamed to it by commit(); removed with all its files if that never
-/// happens.
+/// happens. A process that is killed leaves NAME.partial-*, unlocked: the next one that writes NAME
+/// removes it.
 class OutputDirectory {
 public:
   /// Fails (usage) when `finalPath` exists and is no artefact, or when its parent is not there.
@@ -32,6 +33,7 @@ public:
 private:
   OutputDirectory() = default;
   llvm::SmallString<256> path, finalPath;
+  int lock = -1; ///< descriptor of the directory, locked
 };
 
 } // namespace sluice::artifact

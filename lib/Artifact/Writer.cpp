@@ -34,11 +34,17 @@ Error reported(int exitCode) { return make_error<WriteError>(exitCode, ""); }
 Error writeLibraries(const WriteRequest &request, OutputDirectory &directory, WriteStats &stats) {
   Stopwatch watch;
   for (auto [i, variant] : enumerate(request.variants)) {
-    Expected<std::string> path = directory.member(libraryName(request, i));
+    std::string name = libraryName(request, i);
+    Expected<std::string> path = directory.member(name);
     if (!path)
       return path.takeError();
+    // For signal handlers: what stands beside it while it is linked.
+    for (const char *suffix : {".o", ".txt"})
+      if (Expected<std::string> beside = directory.member(name + suffix); !beside)
+        return beside.takeError();
+    // The target stage has checked that nothing is undefined: what fails here is the machine.
     if (mlir::failed(cpu::linkLibrary(variant.module, variant.object, *path)))
-      return reported(3);
+      return reported(4);
   }
   stats.linkSeconds = watch.seconds();
   return Error::success();
@@ -74,7 +80,7 @@ Error writeErrors(ArrayRef<EncodingError> errors, OutputDirectory &directory, Wr
                    formatv("{0:2}\n", json::Value(std::move(entries))).str());
 }
 
-Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
+Error writeWeights(StringRef name, ModuleOp params, bool allowNonFinite, OutputDirectory &directory,
                    model::ProblemLog &log, WriteStats &stats) {
   Stopwatch watch;
   SmallVector<ParamOp> list(params.getOps<ParamOp>());
@@ -88,6 +94,8 @@ Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
     stats.packSeconds += watch.seconds();
     return writeErrors(errors, directory, stats);
   }
+  if (!store->checkFinite(list, allowNonFinite, log))
+    return reported(log.exitCode());
   Expected<std::string> path = directory.member(name);
   if (!path)
     return path.takeError();
@@ -102,11 +110,12 @@ Error writeWeights(StringRef name, ModuleOp params, OutputDirectory &directory,
 } // namespace
 
 Error writeArtefact(const WriteRequest &request, model::ProblemLog &log, WriteStats &stats) {
+  // Only a module that was written by hand can lack them.
   std::vector<OwningOpRef<ModuleOp>> params;
   for (const Variant &variant : request.variants) {
     params.push_back(rebuildParams(variant.module));
     if (!params.back())
-      return reported(3);
+      return reported(2);
   }
   Expected<OutputDirectory> directory = OutputDirectory::create(request.output);
   if (!directory)
@@ -115,8 +124,8 @@ Error writeArtefact(const WriteRequest &request, model::ProblemLog &log, WriteSt
     return error;
   for (size_t i = 0; i < params.size(); ++i)
     if (sharesWeightsWith(request, i) == i)
-      if (Error error =
-              writeWeights(weightFileName(request, i), *params[i], *directory, log, stats))
+      if (Error error = writeWeights(weightFileName(request, i), *params[i], request.allowNonFinite,
+                                     *directory, log, stats))
         return error;
   if (Error error = writeText(*directory, "manifest.json", manifestText(request)))
     return error;

@@ -12,7 +12,7 @@
 # RUN: %python %s 1 "expects one MODEL, but found 'a' and 'b'" -- a b
 # RUN: %python %s 1 "'-o' expects a value" -- m -o
 # RUN: %python %s 1 "'--check' takes no value" -- m --check=yes
-# RUN: %python %s 1 "'--page' expects a multiple of 16, but found '24'" -- m -o x.sluice --page=24
+# RUN: %python %s 1 "'--page' expects a multiple of 16 up to 65536, but found '24'" -- m -o x.sluice --page=24
 # RUN: %python %s 1 "'--page' expects a positive number, but found '-16'" -- m -o x.sluice --page=-16
 # RUN: %python %s 1 "'--weights' expects random:SEED" -- m -o x.sluice --weights=zeros
 # RUN: %python %s 1 "'--to' expects one of model, tensor, placed, target, artifact, but found 'end'" -- m --to=end
@@ -24,7 +24,7 @@
 # RUN: %python %s 2 "there is nothing of that name" -- nowhere -o x.sluice
 # RUN: %python %s 2 "no-mlir.mlir:1:1: error: custom op 'not' is unknown" -- %S/Inputs/no-mlir.mlir --from=tensor -o x.sluice
 # RUN: %python -c "print('(' * 200000)" > %t.mlir
-# RUN: %python %s 2 "brackets nest 200000 deep, expected at most 128" -- %t.mlir --from=tensor -o x.sluice
+# RUN: %python %s 2 "more than 128 brackets inside one another" -- %t.mlir --from=tensor -o x.sluice
 
 # An option whose part is not built yet parses, and says so.
 # RUN: %python %s 1 "'--quantize' expects one of int8, int4, int8w, int4w, but found 'int5'" -- m --quantize=int5 -o x.sluice

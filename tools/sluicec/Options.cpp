@@ -4,6 +4,7 @@
 
 #include "Options.h"
 #include "sluice/Model/Problems.h"
+#include "sluice/Pipeline/MessageStream.h"
 #include "sluice/Tensor/Passes.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -12,6 +13,9 @@ using namespace llvm;
 
 namespace sluice::driver {
 namespace {
+
+/// Slots of a page that a runtime takes (docs/Limits.md).
+constexpr int64_t kMostSlots = 1 << 16;
 
 enum class Takes { Nothing, Value, OptionalValue };
 
@@ -168,8 +172,9 @@ ArrayRef<Option> table() {
        [](Options &o, StringRef v) -> Error {
          if (Error error = positive(v, o.page))
            return error;
-         if (o.page % 16)
-           return usage("expects a multiple of 16, but found '" + v + "'");
+         if (o.page % 16 || o.page > kMostSlots)
+           return usage("expects a multiple of 16 up to " + Twine(kMostSlots) + ", but found '" +
+                        v + "'");
          return Error::success();
        }},
       {"--max-rows", Takes::Value, "N",
@@ -182,9 +187,11 @@ ArrayRef<Option> table() {
        "the longest sequence; as many tokens as the model has positions when not given",
        [](Options &o, StringRef v) -> Error {
          int64_t value = 0;
-         Error error = positive(v, value);
-         o.maxSeq = value;
-         return error;
+         if (Error error = positive(v, value))
+           return error;
+         if (value > INT32_MAX)
+           return usage("expects at most " + Twine(INT32_MAX) + " tokens, but found '" + v + "'");
+         return o.maxSeq = value, Error::success();
        }},
       {"--family", Takes::Value, "FILE",
        "how to read config.json, for a model_type that is not built in",
@@ -225,6 +232,9 @@ ArrayRef<Option> table() {
       {"--schedule", Takes::Value, "FILE", "schedules that override the compiler's", notBuilt},
       {"--emit", Takes::Value, "mlir|llvm|asm|obj|ptx", "write code instead of an artefact",
        readEmit},
+      {"--allow-nonfinite", Takes::Nothing, "",
+       "warn about NaN and infinite weights instead of refusing them",
+       [](Options &o, StringRef) -> Error { return o.allowNonFinite = true, Error::success(); }},
       {"--timing", Takes::Nothing, "", "say on stderr how long each stage took",
        [](Options &o, StringRef) -> Error { return o.timing = true, Error::success(); }},
       {"--help", Takes::Nothing, "", "say this", nullptr},
@@ -254,7 +264,7 @@ void printHelp(raw_ostream &os) {
 }
 
 int fail(int code, const Twine &message) {
-  errs() << "sluicec: error: " << message << "\n";
+  MessageStream(errs()) << "sluicec: error: " << message << "\n";
   if (code == Usage)
     errs() << "sluicec --help lists the options\n";
   return code;

@@ -32,7 +32,7 @@ struct Options {
   bool report = false;
   std::string reportTo; ///< empty: in the artefact
   std::string ceilings; ///< a file, "none", or empty: measured where that makes sense
-  bool check = false, timing = false, verbose = false;
+  bool check = false, timing = false, verbose = false, allowNonFinite = false;
 };
 
 /// Exit codes of every tool of the project.

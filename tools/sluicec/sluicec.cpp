@@ -6,20 +6,26 @@
 #include "Options.h"
 #include "Report.h"
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/Parser/Parser.h"
 #include "sluice/Artifact/Artifact.h"
 #include "sluice/Machine/Machine.h"
 #include "sluice/Model/ModelReader.h"
 #include "sluice/Pipeline/Explain.h"
+#include "sluice/Pipeline/MessageStream.h"
+#include "sluice/Pipeline/ReadModule.h"
 #include "sluice/Target/CPU/Emit.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/VirtualFileSystem.h"
 #include <chrono>
 #include <csignal>
+#include <fcntl.h>
+#include <new>
 #include <unistd.h>
 
 using namespace mlir;
@@ -27,6 +33,9 @@ using namespace sluice;
 using namespace sluice::driver;
 
 namespace {
+
+/// True while MLIR's parser runs on text from outside: see handleCrash.
+volatile sig_atomic_t parsing = false;
 
 /// Seconds of each part of the compile, in order.
 class Timing {
@@ -52,18 +61,62 @@ private:
   std::vector<std::pair<std::string, double>> parts;
 };
 
-/// Text to a file (whole or not at all) or to stdout.
-int writeText(StringRef path, function_ref<void(raw_ostream &)> write) {
-  if (path.empty())
-    path = "-";
-  llvm::Error error = llvm::writeToOutput(path, [&](raw_ostream &os) {
-    write(os);
-    return llvm::Error::success();
-  });
+std::error_code lastError() { return std::error_code(errno, std::generic_category()); }
+
+/// Writes |text| whole to the file |descriptor| and closes it.
+std::error_code writeAll(int descriptor, StringRef text) {
+  std::error_code error;
+  while (!text.empty() && !error) {
+    ssize_t done = write(descriptor, text.data(), text.size());
+    if (done >= 0)
+      text = text.drop_front(done);
+    else if (errno != EINTR)
+      error = lastError();
+  }
+  if (close(descriptor) != 0 && !error)
+    error = lastError();
+  return error;
+}
+
+/// A regular file appears whole or not at all; devices and pipes are written as they are.
+std::error_code writeFile(StringRef path, StringRef text) {
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) &&
+      status.type() != llvm::sys::fs::file_type::regular_file) {
+    int device = open(path.str().c_str(), O_WRONLY | O_CLOEXEC);
+    return device < 0 ? lastError() : writeAll(device, text);
+  }
+  llvm::SmallString<256> beside(path);
+  int descriptor;
+  if (std::error_code error = llvm::sys::fs::make_absolute(beside))
+    return error;
+  if (std::error_code error = llvm::sys::fs::createUniqueFile(
+          beside + ".partial-%%%%%%", descriptor, beside, llvm::sys::fs::OF_None,
+          llvm::sys::fs::all_read | llvm::sys::fs::all_write))
+    return error;
+  llvm::sys::RemoveFileOnSignal(beside);
+  std::error_code error = writeAll(descriptor, text);
+  if (!error)
+    error = llvm::sys::fs::rename(beside, path);
+  if (error)
+    llvm::sys::fs::remove(beside);
+  llvm::sys::DontRemoveFileOnSignal(beside);
+  return error;
+}
+
+/// Text to a file or to stdout ("-").
+int writeText(StringRef path, function_ref<void(raw_ostream &)> print) {
+  if (path.empty() || path == "-") {
+    print(llvm::outs()); // errors are looked for at the end
+    return Ok;
+  }
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  print(stream);
+  std::error_code error = writeFile(path, text);
   if (!error)
     return Ok;
-  llvm::errs() << "sluicec: error: cannot write '" << path
-               << "': " << llvm::toString(std::move(error)) << "\n";
+  llvm::errs() << "sluicec: error: cannot write '" << path << "': " << error.message() << "\n";
   return RunTimeFailure;
 }
 
@@ -71,29 +124,6 @@ void printModule(ModuleOp module, raw_ostream &os) {
   module.print(os, OpPrintingFlags().enableDebugInfo(/*enable=*/true, /*prettyForm=*/false));
   os << "\n";
 }
-
-/// How deep brackets nest in MLIR text, outside of strings and comments. The parser descends as
-/// deep as its input does, so depth is looked at before parsing.
-unsigned nestingDepth(StringRef text) {
-  unsigned depth = 0, deepest = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '"') {
-      while (++i < text.size() && text[i] != '"')
-        i += text[i] == '\\';
-    } else if (text.substr(i).starts_with("//")) {
-      i = std::min(text.find('\n', i), text.size());
-    } else if (c == '(' || c == '[' || c == '{' || (c == '<' && i > 0 && text[i - 1] != '-')) {
-      deepest = std::max(deepest, ++depth);
-    } else if ((c == ')' || c == ']' || c == '}' || (c == '>' && i > 0 && text[i - 1] != '-')) &&
-               depth > 0) {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
-constexpr unsigned kDeepestNesting = 128;
 
 /// What is made for one machine.
 struct Part {
@@ -137,7 +167,7 @@ private:
     for (const std::string &name : options.cpus) {
       llvm::Expected<CPUMachine> described = describeCPU(name);
       if (!described) {
-        llvm::errs() << "sluicec: error: " << llvm::toString(described.takeError()) << "\n";
+        messages << "sluicec: error: " << llvm::toString(described.takeError()) << "\n";
         return Usage;
       }
       for (const Part &part : parts)
@@ -165,8 +195,11 @@ private:
   }
 
   int compile() {
-    SourceMgrDiagnosticHandler diagnostics(sources, &context, llvm::errs());
-    if (int code = *options.from == Stage::Model ? readDescription() : readModule())
+    // A message may point into a file that a location names. It is not opened to show the line:
+    // whoever wrote the module would choose what is read.
+    sources.setVirtualFileSystem(llvm::makeIntrusiveRefCnt<llvm::vfs::InMemoryFileSystem>());
+    SourceMgrDiagnosticHandler diagnostics(sources, &context, messages);
+    if (int code = *options.from == Stage::Model ? readDescription() : readStage())
       return code;
     if (!module)
       return Ok; // stopped after the description
@@ -215,25 +248,11 @@ private:
   }
 
   /// A module of a later stage, checked for what that stage promises.
-  int readModule() {
-    auto text = llvm::MemoryBuffer::getFile(options.model);
-    if (!text) {
-      llvm::errs() << "sluicec: error: cannot read '" << options.model
-                   << "': " << text.getError().message() << "\n";
-      return BadInput;
-    }
-    if (unsigned depth = nestingDepth((*text)->getBuffer()); depth > kDeepestNesting) {
-      llvm::errs() << options.model << ": error: brackets nest " << depth
-                   << " deep, expected at most " << kDeepestNesting << "\n";
-      return BadInput;
-    }
-    sources.AddNewSourceBuffer(std::move(*text), llvm::SMLoc());
-    module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
-    if (!module)
-      return BadInput;
-    PassManager check(&context);
-    buildStageCheck(check, *options.from);
-    return succeeded(check.run(*module)) ? Ok : BadInput;
+  int readStage() {
+    parsing = true;
+    module = parseModuleFile(options.model, sources, context);
+    parsing = false;
+    return module && succeeded(checkStage(*module, *options.from)) ? Ok : BadInput;
   }
 
   int lower(Part &part) {
@@ -317,6 +336,7 @@ private:
     request.maxSeq = options.maxSeq;
     request.maxRows = options.maxRows;
     request.maxBatch = options.maxBatch;
+    request.allowNonFinite = options.allowNonFinite;
     int exitCode = Ok;
     llvm::handleAllErrors(artifact::writeArtefact(request, log, stats),
                           [&](const artifact::WriteError &error) {
@@ -360,6 +380,7 @@ private:
   }
 
   const Options &options;
+  MessageStream messages{llvm::errs()};
   model::ProblemLog log;
   MLIRContext context;
   llvm::SourceMgr sources;
@@ -370,23 +391,65 @@ private:
   Timing timing;
 };
 
-/// A crash is the compiler's fault, and says so with an exit code of its own.
+template <size_t size>
+[[noreturn]] void endWith(int code, const char (&sentence)[size]) {
+  (void)!write(STDERR_FILENO, sentence, size - 1);
+  artifact::removeHalfWritten();
+  _exit(code);
+}
+
+/// A crash is the compiler's fault, and says so with an exit code of its own. Except in MLIR's
+/// parser: the packaged one has no assertions and does not survive every invalid text of its own
+/// dialects. What is known is refused before it (ReadModule.cpp); for the rest, the text is to
+/// blame.
 extern "C" void handleCrash(int) {
-  static const char text[] =
-      "sluicec: internal error; please report it with the command line and its input\n";
-  (void)!write(STDERR_FILENO, text, sizeof text - 1);
-  _exit(Internal);
+  if (parsing)
+    endWith(BadInput,
+            "sluicec: error: the text is not valid MLIR, in a way that its parser does not "
+            "survive\n");
+  endWith(Internal,
+          "sluicec: internal error; please report it with the command line and its input\n");
+}
+
+/// Inputs are mapped: a file that somebody cuts while it is read has no more bytes to give.
+extern "C" void handleLostInput(int) {
+  endWith(BadInput, "sluicec: error: a file became shorter while it was read, or its disk failed; "
+                    "nothing was written\n");
+}
+
+void handleNoMemory() { endWith(RunTimeFailure, "sluicec: error: no memory is left\n"); }
+
+void catchFailures() {
+  struct sigaction action = {};
+  action.sa_flags = SA_ONSTACK; // a stack that is full has no room for a handler
+  action.sa_handler = handleCrash;
+  for (int number : {SIGABRT, SIGSEGV, SIGFPE, SIGILL})
+    sigaction(number, &action, nullptr);
+  action.sa_handler = handleLostInput;
+  sigaction(SIGBUS, &action, nullptr);
+  std::set_new_handler(handleNoMemory);
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { handleNoMemory(); });
+  // Writing beyond a limit, or to a reader that has gone, is an error of the write.
+  signal(SIGXFSZ, SIG_IGN);
+  signal(SIGPIPE, SIG_IGN);
 }
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
-  for (int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL})
-    signal(number, handleCrash);
+  llvm::InitLLVM init(argc, argv, /*InstallPipeSignalExitHandler=*/false);
+  catchFailures();
   artifact::catchInterrupts();
 
   Options options;
-  if (std::optional<int> code = parseOptions(argc, argv, options))
-    return *code;
-  return Compile(options).run();
+  std::optional<int> code = parseOptions(argc, argv, options);
+  if (!code)
+    code = Compile(options).run();
+  llvm::outs().flush();
+  if (std::error_code error = llvm::outs().error()) {
+    llvm::outs().clear_error();
+    llvm::errs() << "sluicec: error: cannot write to stdout: " << error.message() << "\n";
+    code = *code == Ok ? RunTimeFailure : *code;
+  }
+  llvm::errs().clear_error();
+  return *code;
 }

@@ -32,6 +32,7 @@ struct WriteRequest {
   std::optional<int64_t> maxSeq;
   /// Rows and sequences of one step, at most; absent: a session says.
   std::optional<int64_t> maxRows, maxBatch;
+  bool allowNonFinite = false; ///< weights may have NaN and infinite numbers
 };
 
 struct WriteStats {
@@ -62,6 +63,10 @@ llvm::Error writeArtefact(const WriteRequest &request, model::ProblemLog &log, W
 /// After this Ctrl-C (and SIGTERM) ends the process with exit code 130, and nothing half-written is
 /// left behind.
 void catchInterrupts();
+
+/// Removes the files of an artefact that is being written. For handlers of signals that end the
+/// process: it only unlinks what it knows.
+void removeHalfWritten();
 
 } // namespace sluice::artifact
 

@@ -20,19 +20,14 @@ static std::string findLinker() {
   return "";
 }
 
-/// A file that goes away with its scope.
+/// A file beside |path| that goes away with its scope: whoever removes a half-written output finds
+/// it.
 namespace {
-class TemporaryFile {
+class FileBeside {
 public:
-  explicit TemporaryFile(StringRef suffix) {
-    error = llvm::sys::fs::createTemporaryFile("sluice", suffix, path);
-  }
-  ~TemporaryFile() {
-    if (!path.empty())
-      llvm::sys::fs::remove(path);
-  }
+  FileBeside(StringRef path, StringRef suffix) : path(path) { this->path += suffix; }
+  ~FileBeside() { llvm::sys::fs::remove(path); }
   llvm::SmallString<128> path;
-  std::error_code error;
 };
 } // namespace
 
@@ -43,10 +38,7 @@ LogicalResult linkLibrary(ModuleOp module, StringRef object, StringRef path) {
            << SLUICE_LLVM_TOOLS_DIR
            << " or on PATH (Debian package lld-22); it links compiled code";
 
-  TemporaryFile input("o"), messages("txt");
-  if (input.error || messages.error)
-    return module.emitError("cannot write a temporary file: ")
-           << (input.error ? input.error : messages.error).message();
+  FileBeside input(path, ".o"), messages(path, ".txt");
   std::error_code error;
   {
     llvm::raw_fd_ostream stream(input.path, error);
