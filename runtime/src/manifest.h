@@ -8,6 +8,9 @@
 
 #include "json.h"
 
+/* Functions of an artefact and arguments of one, at most (docs/Limits.md). */
+enum { SLUICE_FUNCTIONS_MAX = 1024, SLUICE_ARGS_MAX = 256 };
+
 /* What a generated weight is for: it decides the distribution. */
 typedef enum sluice_role {
   SLUICE_ROLE_WEIGHT,

@@ -124,6 +124,10 @@ static sluice_status_t read_function(sluice_manifest_t *m, const sluice_json_t *
   SLUICE_TRY(sluice_field_integer(m, arena, inner, "seq", 0, bytes_limit, NULL, &f->arena_seq));
   SLUICE_TRY(sluice_field_integer(m, arena, inner, "fixed", 0, bytes_limit, NULL, &f->arena_fixed));
   SLUICE_TRY(sluice_field(m, node, where, "args", SLUICE_JSON_ARRAY, &list));
+  if (list->count > SLUICE_ARGS_MAX)
+    return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s.args has %u entries, expected at most %d", where, list->count,
+                            SLUICE_ARGS_MAX);
   f->args = args;
   for (const sluice_json_t *a = sluice_json_first(&m->doc, list); a;
        a = sluice_json_next(&m->doc, a)) {
@@ -144,6 +148,11 @@ sluice_status_t sluice_manifest_read_functions(sluice_manifest_t *m, const sluic
   if (list->count == 0)
     return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
                             "functions is empty, expected at least one");
+  // Names are compared with all before them, so their number is bounded.
+  if (list->count > SLUICE_FUNCTIONS_MAX)
+    return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+                            "functions has %u entries, expected at most %d", list->count,
+                            SLUICE_FUNCTIONS_MAX);
   for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
        node = sluice_json_next(&m->doc, node)) {
     const sluice_json_t *inner = sluice_json_member(&m->doc, node, "args");

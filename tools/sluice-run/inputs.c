@@ -173,7 +173,7 @@ int command_inputs(const sluice_model_t *model, const options_t *o) {
   if (code == EXIT_OK)
     code = output_commit();
   else
-    output_abandon();
+    output_discard();
   sluice_tensors_close(&inputs);
   return code;
 }

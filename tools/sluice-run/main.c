@@ -23,8 +23,7 @@ static void hold_standard_files(void) {
 
 static void write_log(void *self, sluice_log_level_t level, const char *message) {
   (void)self;
-  fprintf(stderr, "sluice-run: %s: %s\n", level == SLUICE_LOG_WARNING ? "warning" : "remark",
-          message);
+  report_line(level == SLUICE_LOG_WARNING ? "warning" : "remark", message);
 }
 
 int main(int argc, char **argv) {

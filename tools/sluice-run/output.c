@@ -142,9 +142,14 @@ int output_begin(const char *path, output_tensor_t *tensors, int32_t count) {
   return code;
 }
 
-int output_commit(void) {
-  munmap(map, (size_t)map_bytes);
+static void output_unmap(void) {
+  if (map)
+    munmap(map, (size_t)map_bytes);
   map = NULL;
+}
+
+int output_commit(void) {
+  output_unmap();
   if (rename(temporary_path, target_path) != 0) {
     int reason = errno;
     output_abandon();
@@ -159,4 +164,9 @@ void output_abandon(void) {
   if (is_open)
     unlink(temporary_path);
   is_open = 0;
+}
+
+void output_discard(void) {
+  output_unmap();
+  output_abandon();
 }

@@ -26,5 +26,7 @@ int output_begin(const char *path, output_tensor_t *tensors, int32_t count);
 int output_commit(void);
 /* Removes what output_begin made, if anything. Safe in a signal handler. */
 void output_abandon(void);
+/* The same, and gives the memory back. Not for signal handlers. */
+void output_discard(void);
 
 #endif

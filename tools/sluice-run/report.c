@@ -12,14 +12,22 @@
 #include <string.h>
 #include <time.h>
 
+void report_line(const char *kind, const char *message) {
+  fflush(stdout);
+  fprintf(stderr, "sluice-run: %s: ", kind);
+  // Names from files must not steer the terminal.
+  for (const char *c = message; *c; ++c)
+    fputc(((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f ? '?' : *c, stderr);
+  fputc('\n', stderr);
+}
+
 int report_error(int code, const char *format, ...) {
+  char message[4096];
   va_list list;
   va_start(list, format);
-  fflush(stdout);
-  fputs("sluice-run: error: ", stderr);
-  vfprintf(stderr, format, list);
-  fputc('\n', stderr);
+  vsnprintf(message, sizeof message, format, list);
   va_end(list);
+  report_line("error", message);
   return code;
 }
 

@@ -22,6 +22,9 @@ enum {
  * line. */
 int report_error(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints "sluice-run: |kind|: |message|" on stderr, control characters as "?". */
+void report_line(const char *kind, const char *message);
+
 /* Prints the runtime's sentence and returns the exit code of |status|. */
 int report_status(sluice_status_t status);
 

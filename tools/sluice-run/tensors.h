@@ -9,6 +9,9 @@
 #include "output.h"
 #include "safetensors.h"
 
+/* Sequences in one file of inputs, and rows of one call, at most (docs/Limits.md). */
+enum { INPUT_SEQUENCES = 1 << 20, INPUT_ROWS = 1 << 24 };
+
 /* What a call needs: the open inputs and where the results go. */
 typedef struct tensors_run {
   const sluice_model_t *model;

@@ -55,6 +55,10 @@ static int read_rows(const tensors_run_t *run, rows_t *rows) {
   if (!ids)
     return report_error(EXIT_BAD_INPUT, "%s has no input_ids, expected I64 of shape [B,T]",
                         run->inputs->path);
+  // Without tokens, sequences take no bytes of the file: their number alone must not be believed.
+  if (ids->shape[0] > INPUT_SEQUENCES)
+    return report_error(EXIT_BAD_INPUT, "%s: input_ids has %lld sequences, expected at most %d",
+                        run->inputs->path, (long long)ids->shape[0], INPUT_SEQUENCES);
   rows->batch = ids->shape[0];
   rows->length = ids->shape[1];
   TRY(find_input(run, "attention_mask", rows, &mask));
