@@ -83,6 +83,9 @@ arm_run = f"qemu-aarch64 -L /usr/aarch64-linux-gnu -cpu max {arm_tool}"
 config.substitutions.append(("%arm_run", arm_run))
 if os.path.exists(arm_tool) and shutil.which("qemu-aarch64"):
     features.add("aarch64-run")
+# Built by ./dev test, in a tree of its own.
+if os.path.exists(os.path.join(config.sluice_build_root, "fuzz", "bin", "fuzz-config")):
+    features.add("fuzzers")
 # ./dev test --long
 if lit_config.params.get("long"):
     features.add("long")
@@ -91,6 +94,6 @@ if lit_config.params.get("long"):
 try:
     import psutil  # noqa: F401  (lit kills a test's children with it; it is in .venv)
 
-    lit_config.maxIndividualTestTime = 1800 if lit_config.params.get("long") else 300
+    lit_config.maxIndividualTestTime = 6 * 3600 if lit_config.params.get("long") else 300
 except ImportError:
     lit_config.note("no psutil in this Python, so no time limits; ./dev test has them")
