@@ -129,6 +129,8 @@ private:
     int64_t most = machine.rowClasses.front().rows;
     return widens() && machine.vectorRegisters == 16 ? std::min<int64_t>(most, 5) : most;
   }
+  /// Cache lines of a panel for kLanes units.
+  int64_t linesPerChunk() const { return unitsPerStep(format) == 1 ? kLanes : kLanes / 2; }
   int64_t sumStride() const { return machine.blocking.panels * kLanes + kLanes; }
 
   KernelBuilder &k;
@@ -268,9 +270,8 @@ void LinearEmitter::emitManyTiles(const Block &block) {
       TileOperands t = operandsAt(block, p, from);
       t.units = part.units;
       // The next part's weights are fetched while this one's tiles pass, a part with each.
-      int64_t linesPerChunk = unitsPerStep(format) == 1 ? kLanes : kLanes / 2;
       t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
-      t.ahead.lines = k.ceilDiv(k.index(linesPerChunk), tiles);
+      t.ahead.lines = k.ceilDiv(k.index(linesPerChunk()), tiles);
       part.next = k.select(from + part.units < block.units,
                            t.weightAt + part.units * inputsPerUnit(format) * kLanes,
                            stepAfter(block, p + panels));
@@ -330,8 +331,9 @@ void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat,
               k.select(block.isWhole, k.index(0), (panel - block.panel) * kLanes);
     if (part.next) {
       int64_t line = 64 * 8 / cast<MemRefType>(t.ahead.weights.type()).getElementTypeBitWidth();
-      t.ahead.at =
-          part.next + (i - block.tile) * k.ceilDiv(part.units, kLanes) * t.ahead.lines * line;
+      Val before = (i - block.tile) * shared.ahead.lines; // lines per chunk by other tiles
+      t.ahead.at = part.next + before * k.ceilDiv(part.units, kLanes) * line;
+      t.ahead.lines = k.select(before < linesPerChunk(), shared.ahead.lines, k.index(0));
     }
     callTile(k, module, tileFormat, shapes(/*stream=*/!part.next), rows, panels, sumStride(), t);
     k.ifThen((block.kEnd >= o.inputs) & (part.from + part.units >= block.units),
