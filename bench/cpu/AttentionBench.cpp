@@ -166,8 +166,8 @@ public:
       for (int64_t e = 0; e < s.size; ++e) {
         double found = result[(row * s.heads + head) * s.size + e];
         if (!(std::fabs(found - wanted[e]) <= 1e-5))
-          return llvm::formatv("row {0}, head {1}, channel {2}: expected {3:F7}, found {4:F7}", row, head,
-                               e, wanted[e], found);
+          return llvm::formatv("row {0}, head {1}, channel {2}: expected {3:F7}, found {4:F7}", row,
+                               head, e, wanted[e], found);
       }
     }
     return "";

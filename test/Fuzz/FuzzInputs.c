@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sluice-run --inputs: the first byte chooses a function of the hand-written model of the runtime's
- * tests, the rest is the file. The tool's own sources run, with a report.c that says nothing.
+ * tests, the rest is the file. The tool's own sources run, with a report.c that says nothing
+ * and a trace.c that traces nothing.
  */
 #define _GNU_SOURCE 1
 #include "Scratch.h"
@@ -9,6 +10,7 @@
 #include "fixture.h"
 #include "output.h"
 #include "report.h"
+#include "trace.h"
 
 #include <stdarg.h>
 
@@ -22,6 +24,10 @@ int report_error(int code, const char *format, ...) {
   va_end(list);
   return code;
 }
+
+// Nothing is traced here.
+void trace_attach(sluice_session_t *session) { (void)session; }
+void trace_detach(sluice_session_t *session) { (void)session; }
 
 void report_line(const char *kind, const char *message) { spoke = kind && message; }
 

@@ -28,7 +28,7 @@ func.func @f(%x: memref<?x40xf32>, %b: !sluice.batch, %y: memref<?x40xf32>)
     // CHECK: %[[A:.*]] = arith.muli %[[ME]], %[[R]]
     // CHECK: %[[LO:.*]] = arith.divui %[[A]], %[[NW]]
     // CHECK: %[[HI:.*]] = arith.divui
-    // CHECK: call @norm_l2_to_f32({{.*}}, %[[LO]], %[[HI]])
+    // CHECK: call @norm_l2_to_f32({{.*}}, %[[LO]], %[[HI]], {{.*}})
     place.phase "norm" share rows {
       sluice.norm l2 %x into %h {eps = 1.0e-6} : (memref<?x40xf32>, memref<?x40xf32, strided<[48, 1]>>) -> ()
     }
