@@ -235,7 +235,7 @@ OUTPUT = [
     ("run-stdout-closed", artefact(), "sluice-run m.sluice --tokens 1 >&-", 4, "cannot write the results to stdout", SHELL),
     ("run-inspect-full", artefact(), "sluice-run inspect m.sluice > /dev/full", 4, "cannot write the results to stdout", SHELL),
     ("locale-with-commas", toy(), "sluicec toy.sluice.yaml -o out.sluice", 0, "wrote", {"env": {"LC_ALL": "de_DE.UTF-8", "LC_NUMERIC": "de_DE.UTF-8"}}),
-    ("two-at-once", llama(), "sluicec model -o out.sluice & sluicec model -o out.sluice & wait %1 && wait %2 && ls -d out.sluice* >&2", 0, "out.sluice", {
+    ("two-at-once", llama(), "sluicec model -o out.sluice & a=$!; sluicec model -o out.sluice & b=$!; wait $a && wait $b && ls -d out.sluice* >&2", 0, "out.sluice", {
         **SHELL, "checks": [lambda f, r: len(list(f.glob("out.sluice*"))) != 1 and "left something"]}),
     ("abandoned-is-removed", all_of(llama(), file("out.sluice.partial-abcdef/lib/model.so", "x")), C, 0, "wrote", {"checks": [
         lambda f, r: (f / "out.sluice.partial-abcdef").exists() and "left what a killed compile left"]}),
