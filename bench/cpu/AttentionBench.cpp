@@ -5,18 +5,14 @@
 // the ratios to the ceilings of the same moment. Operations are counted on visible tiles: of 16
 // keys, as the pages hold them, and of a row each. Before anything is timed, some rows are compared
 // with plain loops in f64.
-#include "bench/cpu/Ceilings.h"
+#include "bench/cpu/Measure.h"
 #include "test/Target/CPU/StepHarness.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/JSON.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <numeric>
 
 using namespace sluice;
@@ -24,51 +20,27 @@ using namespace sluice::cpu;
 using llvm::SmallVector;
 using llvm::StringRef;
 
-static llvm::cl::OptionCategory category("benchmark");
-static llvm::cl::opt<std::string>
-    cpuName("cpu", llvm::cl::init("native"), llvm::cl::cat(category),
-            llvm::cl::desc("machine to compile for, as sluicec's --cpu (default: native)"));
 static llvm::cl::list<std::string> shapeTexts(
     "shapes", llvm::cl::CommaSeparated, llvm::cl::value_desc("HxGxD:ROWS+PAST,..."),
-    llvm::cl::cat(category),
+    llvm::cl::cat(benchCategory),
     llvm::cl::desc("query heads x kv heads x head size : rows of this step + keys before it; "
                    "default: prefill of 512 to 4096 rows and decode behind 1k to 16k keys, head "
                    "sizes 64, 80 and 128"));
 static llvm::cl::list<std::string>
     maskTexts("masks", llvm::cl::CommaSeparated, llvm::cl::value_desc("MASK,..."),
-              llvm::cl::cat(category),
+              llvm::cl::cat(benchCategory),
               llvm::cl::desc("causal, or a number W: causal with a window of W keys "
                              "(default: causal,256)"));
 static llvm::cl::list<std::string>
     typeNames("types", llvm::cl::CommaSeparated, llvm::cl::value_desc("TYPE,..."),
-              llvm::cl::cat(category),
+              llvm::cl::cat(benchCategory),
               llvm::cl::desc("of keys and values in the pages: f32, bf16 (default: bf16)"));
-static llvm::cl::opt<int>
-    threads("cores", llvm::cl::init(1), llvm::cl::cat(category),
-            llvm::cl::desc("cores to run on, one thread on each (default: 1)"));
-static llvm::cl::opt<int>
-    repetitions("repetitions", llvm::cl::init(20), llvm::cl::cat(category),
-                llvm::cl::desc("of each shape and its ceilings (default: 20)"));
-static llvm::cl::opt<Clock> whichClock(
-    "clock", llvm::cl::init(Clock::Cpu), llvm::cl::cat(category),
-    llvm::cl::desc("what seconds are:"),
-    llvm::cl::values(clEnumValN(Clock::Cpu, "cpu",
-                                "of the slowest thread's own time, so that a busy computer counts "
-                                "less (default)"),
-                     clEnumValN(Clock::Wall, "wall", "from the call to the last thread's end")));
-static llvm::cl::opt<bool> asJson("json", llvm::cl::cat(category),
-                                  llvm::cl::desc("print Google-Benchmark JSON"));
 
 namespace {
 
 struct Shape {
   int64_t heads, kvHeads, size, rows, past;
 };
-
-[[noreturn]] void usage(const llvm::Twine &message) {
-  llvm::errs() << "sluice-bench-attention: " << message << "\n";
-  std::exit(1);
-}
 
 Shape parseShape(StringRef text) {
   SmallVector<StringRef> heads, keys;
@@ -114,7 +86,7 @@ Mask parseMask(StringRef text) {
 
 constexpr double kScale = 0.125;
 
-class Case {
+class Case : public Workload {
 public:
   Case(Shape s, const Mask &mask, bool bf16)
       : s(s), mask(mask), bf16(bf16), step(module(), cpuName),
@@ -150,15 +122,15 @@ public:
   Case(const Case &) = delete;
   Case &operator=(const Case &) = delete;
 
-  double measure(Team &team, int64_t calls) {
+  double measure(Team &team, int64_t calls) override {
     return team.run(whichClock, [&](int64_t me) {
       for (int64_t i = 0; i < calls; ++i)
         entry(&call, static_cast<int32_t>(me), threads);
     });
   }
 
-  /// Compares some rows with plain loops; an empty string when they are near enough.
-  std::string check(Team &team) {
+  /// Compares some rows with plain loops.
+  std::string check(Team &team) override {
     measure(team, 1);
     for (int64_t sample = 0; sample < 5; ++sample) {
       int64_t row = (s.rows - 1) * sample / 4, head = sample * 7 % s.heads;
@@ -173,20 +145,20 @@ public:
     return "";
   }
 
-  std::string name() const {
+  std::string name() const override {
     return llvm::formatv("attention/{0}/{1}/{2}x{3}x{4}/rows:{5}/past:{6}/threads:{7}",
                          bf16 ? "bf16" : "f32", mask.name, s.heads, s.kvHeads, s.size, s.rows,
                          s.past, threads.getValue());
   }
   /// On visible tiles of one row and 16 keys.
-  double flops() const {
+  double operations() const override {
     double tiles = 0;
     for (int64_t i = s.past; i < s.past + s.rows; ++i)
       tiles += static_cast<double>(i / 16 - firstKey(i) / 16 + 1);
     return tiles * 16 * s.heads * 4 * s.size;
   }
   /// Of the keys and values that some row sees, each read once.
-  double bytes() const {
+  double bytes() const override {
     int64_t tiles = (s.past + s.rows - 1) / 16 - firstKey(s.past) / 16 + 1;
     return static_cast<double>(tiles * s.kvHeads * bytesOfTile);
   }
@@ -280,63 +252,10 @@ private:
   std::atomic<int64_t> arrived{0}, round{0};
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  size_t middle = values.size() / 2;
-  return values.size() % 2 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-struct Result {
-  std::vector<double> seconds, peak, read, ofPeak, ofRead, ofFloor; ///< one per repetition
-};
-
-Result measure(Case &c, Team &team, PeakKernel &peak, ReadKernel &read, const Pages &pool) {
-  double once = c.measure(team, 1);
-  auto calls = static_cast<int64_t>(std::clamp(4e-3 / std::max(once, 1e-7), 1.0, 1e5));
-  Result result;
-  for (int i = 0; i < repetitions; ++i) {
-    double peakRate = peak.measure(team, whichClock);
-    double seconds = c.measure(team, calls) / static_cast<double>(calls);
-    double readRate = read.measure(team, whichClock, pool);
-    double floor = std::max(c.flops() / peakRate, c.bytes() / readRate);
-    result.seconds.push_back(seconds);
-    result.peak.push_back(peakRate);
-    result.read.push_back(readRate);
-    result.ofPeak.push_back(c.flops() / seconds / peakRate);
-    result.ofRead.push_back(c.bytes() / seconds / readRate);
-    result.ofFloor.push_back(floor / seconds);
-  }
-  return result;
-}
-
-llvm::json::Object toJson(const Case &c, const Result &r) {
-  double seconds = median(r.seconds);
-  return llvm::json::Object{
-      {"name", c.name()},
-      {"run_name", c.name()},
-      {"run_type", "aggregate"},
-      {"aggregate_name", "median"},
-      {"repetitions", repetitions.getValue()},
-      {"threads", threads.getValue()},
-      {"real_time", seconds * 1e6},
-      {"cpu_time", seconds * 1e6},
-      {"time_unit", "us"},
-      {"min_time", *std::min_element(r.seconds.begin(), r.seconds.end()) * 1e6},
-      {"GFLOP_per_s", c.flops() / seconds * 1e-9},
-      {"peak_GFLOP_per_s", median(r.peak) * 1e-9},
-      {"of_peak", median(r.ofPeak)},
-      {"GB_per_s", c.bytes() / seconds * 1e-9},
-      {"read_GB_per_s", median(r.read) * 1e-9},
-      {"of_read", median(r.ofRead)},
-      {"of_floor", median(r.ofFloor)},
-  };
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::cl::HideUnrelatedOptions(category);
-  llvm::cl::ParseCommandLineOptions(
+  CPUMachine machine = startBench(
       argc, argv,
       "times attention over pages against the ceilings of the cores that it runs on\n\n"
       "  sluice-bench-attention --shapes=32x8x128:512+0,32x8x128:1+16383 --masks=causal,256 "
@@ -345,13 +264,6 @@ int main(int argc, char **argv) {
       "part of the multiply-add peak, rate of the keys' and values' bytes and its part of a plain\n"
       "read loop, and the part of the floor, which is the slower of the two. Exit code 5 when a\n"
       "result is not that of plain loops.\n");
-  if (threads < 1 || repetitions < 1)
-    usage("expected positive numbers for --cores and --repetitions");
-  CPUMachine machine = machineOrDie(cpuName);
-  if (!canRun(machine)) {
-    llvm::errs() << "this computer cannot run code for " << cpuName << "\n";
-    return 1;
-  }
   SmallVector<Shape> shapes;
   for (const std::string &text : shapeTexts)
     shapes.push_back(parseShape(text));
@@ -374,48 +286,13 @@ int main(int argc, char **argv) {
   PeakKernel peak(machine, machine.bf16Dot == Dot::Dpbf16);
   Pages pool(256 << 20);
   fillRandom(pool.data, pool.size, mlir::Float32Type::get(&kernelContext()));
-  double load[1] = {0};
-  if (getloadavg(load, 1) == 1 && load[0] > 1.5)
-    llvm::errs() << "note: the load average is " << load[0]
-                 << "; others share the caches and the memory, so expect noise\n";
-  if (!asJson)
-    llvm::outs() << "machine " << machine.cpu << ", " << threads << " thread"
-                 << (threads > 1 ? "s" : "") << ", " << repetitions
-                 << " interleaved repetitions, medians\n";
-  llvm::json::Array rows;
+  Report report(machine);
   for (const std::string &type : types)
     for (const Mask &mask : masks)
       for (Shape shape : shapes) {
         Case c(shape, mask, type == "bf16");
-        if (std::string difference = c.check(team); !difference.empty()) {
-          llvm::errs() << c.name() << ": " << difference << "\n";
-          return 5;
-        }
-        Result r = measure(c, team, peak, read, pool);
-        if (asJson) {
-          rows.push_back(toJson(c, r));
-          continue;
-        }
-        llvm::outs() << llvm::format(
-            "%-62s %10.1f us %8.1f GFLOP/s %5.1f%% of peak %8.2f GB/s %5.1f%% of read %5.1f%% of "
-            "floor\n",
-            c.name().c_str(), median(r.seconds) * 1e6, c.flops() / median(r.seconds) * 1e-9,
-            100 * median(r.ofPeak), c.bytes() / median(r.seconds) * 1e-9, 100 * median(r.ofRead),
-            100 * median(r.ofFloor));
-        llvm::outs().flush();
+        report.add(c, team, [&] { return peak.measure(team, whichClock); }, read, pool);
       }
-  if (asJson)
-    llvm::outs() << llvm::formatv("{0:2}",
-                                  llvm::json::Value(llvm::json::Object{
-                                      {"context",
-                                       llvm::json::Object{
-                                           {"executable", "sluice-bench-attention"},
-                                           {"num_cpus", std::thread::hardware_concurrency()},
-                                           {"cpu", machine.cpu},
-                                           {"bf16_dot", sluice::stringify(machine.bf16Dot)},
-                                           {"clock", whichClock == Clock::Cpu ? "cpu" : "wall"},
-                                           {"load_avg", llvm::json::Array{load[0]}}}},
-                                      {"benchmarks", std::move(rows)}}))
-                 << "\n";
+  report.finish();
   return 0;
 }

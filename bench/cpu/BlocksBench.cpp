@@ -4,15 +4,13 @@
 // with codes of 8 and 4 bits, rows as they are and rows as codes. The peak is that of the way's own
 // instruction (fma, vpdpbusd), the bytes are codes and scales. A sample of the results is compared,
 // bit for bit, with docs/Contracts.md §4 before anything is timed.
-#include "bench/cpu/Ceilings.h"
+#include "bench/cpu/Measure.h"
 #include "lib/Target/CPU/Intrinsics.h"
 #include "lib/Target/CPU/LinearBlocks.h"
+#include "test/Target/CPU/LayerArguments.h"
 
-#include "llvm/Support/CommandLine.h"
-#include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -23,49 +21,22 @@ using llvm::ArrayRef;
 using llvm::SmallVector;
 using llvm::StringRef;
 
-static llvm::cl::OptionCategory category("benchmark");
-static llvm::cl::opt<std::string> cpuName("cpu", llvm::cl::init("native"), llvm::cl::cat(category),
-                                          llvm::cl::desc("machine to compile for"));
 static llvm::cl::list<std::string> shapeTexts("shapes", llvm::cl::CommaSeparated,
                                               llvm::cl::value_desc("MxNxK,..."),
-                                              llvm::cl::cat(category),
+                                              llvm::cl::cat(benchCategory),
                                               llvm::cl::desc("rows x outputs x inputs"));
 static llvm::cl::list<std::string>
     typeNames("types", llvm::cl::CommaSeparated, llvm::cl::value_desc("TYPE,..."),
-              llvm::cl::cat(category), llvm::cl::desc("int8, int4, int8w, int4w (default: all)"));
-static llvm::cl::opt<int> threads("cores", llvm::cl::init(1), llvm::cl::cat(category),
-                                  llvm::cl::desc("cores to run on, one thread on each"));
-static llvm::cl::opt<int> repetitions("repetitions", llvm::cl::init(20), llvm::cl::cat(category),
-                                      llvm::cl::desc("of each kernel and its ceilings"));
+              llvm::cl::cat(benchCategory),
+              llvm::cl::desc("int8, int4, int8w, int4w (default: all)"));
 static llvm::cl::opt<int> poolMiB("pool", llvm::cl::init(256), llvm::cl::value_desc("MiB"),
-                                  llvm::cl::cat(category),
+                                  llvm::cl::cat(benchCategory),
                                   llvm::cl::desc("weights that the calls go through in turn"));
 static llvm::cl::opt<bool>
-    showAssembly("asm", llvm::cl::cat(category),
+    showAssembly("asm", llvm::cl::cat(benchCategory),
                  llvm::cl::desc("print each kernel's assembly and measure nothing"));
 
 namespace {
-
-struct Shape {
-  int64_t rows, outputs, inputs;
-};
-
-[[noreturn]] void usage(const llvm::Twine &message) {
-  llvm::errs() << "sluice-bench-blocks: " << message << "\n";
-  std::exit(1);
-}
-
-Shape parseShape(StringRef text) {
-  SmallVector<StringRef> parts;
-  text.split(parts, 'x');
-  int64_t numbers[3];
-  bool good = parts.size() == 3;
-  for (size_t i = 0; good && i < 3; ++i)
-    good = !parts[i].getAsInteger(10, numbers[i]) && numbers[i] > 0 && numbers[i] <= 1 << 24;
-  if (!good)
-    usage("expected a shape MxNxK such as 512x4864x896, but found '" + text + "'");
-  return {numbers[0], numbers[1], numbers[2]};
-}
 
 BlocksVariant parseType(StringRef name) {
   StringRef bits = name;
@@ -84,27 +55,13 @@ BlocksVariant parseType(StringRef name) {
 
 LoadedKernel compile(const CPUMachine &machine, const BlocksVariant &variant) {
   MLIRContext *context = &kernelContext();
-  Type index = IndexType::get(context), f32 = Float32Type::get(context);
-  Type types[] = {arrayOf(IntegerType::get(context, 32)),
-                  arrayOf(BFloat16Type::get(context)),
-                  arrayOf(f32),
-                  index,
-                  arrayOf(f32),
-                  index,
-                  index,
-                  index,
-                  index,
-                  index,
-                  index};
-  return LoadedKernel(machine, types, [&](KernelBuilder &k, ModuleOp module, ArrayRef<Val> v) {
-    BlocksOperands o;
-    o.words = v[0], o.scales = v[1];
-    o.linear.rows = v[2], o.linear.rowStride = v[3], o.linear.dest = v[4],
-    o.linear.destStride = v[5];
-    o.linear.rowCount = v[6], o.linear.inputs = v[7], o.linear.outputs = v[8];
-    o.linear.firstPanel = v[9], o.linear.endPanel = v[10];
-    callLinearBlocks(k, module, machine, variant, o);
-  });
+  return LoadedKernel(machine,
+                      layerTypes({IntegerType::get(context, 32), BFloat16Type::get(context)},
+                                 variant.rows, variant),
+                      [&](KernelBuilder &k, ModuleOp module, ArrayRef<Val> v) {
+                        callLinearBlocks(k, module, machine, variant, {v[0], v[1]},
+                                         layerOperands(v.drop_front(2), variant));
+                      });
 }
 
 /// The most multiply-adds of bytes from registers: vpdpbusd, or what stands for it.
@@ -131,7 +88,7 @@ public:
   }
   double measure(Team &team) {
     int64_t turns = 100000;
-    double seconds = team.run(Clock::Cpu, [&](int64_t me) { kernel(data[me]->data, turns); });
+    double seconds = team.run(whichClock, [&](int64_t me) { kernel(data[me]->data, turns); });
     return 2.0 * 64 * kChains * double(turns) * double(team.size()) / seconds;
   }
 
@@ -141,10 +98,11 @@ private:
   std::vector<std::unique_ptr<Pages>> data;
 };
 
-class Case {
+class Case : public Workload {
 public:
-  Case(const BlocksVariant &variant, Shape shape, const LoadedKernel &kernel, Pages &pool)
-      : variant(variant), shape(shape), kernel(kernel), pool(pool),
+  Case(StringRef type, const BlocksVariant &variant, LayerShape shape, const LoadedKernel &kernel,
+       Pages &pool)
+      : type(type), variant(variant), shape(shape), kernel(kernel), pool(pool),
         panels((shape.outputs + 15) / 16), panelBytes(variant.blocks.getPanelBytes(shape.inputs)),
         block(panels * panelBytes), blocks(std::max<int64_t>(1, pool.size / block)),
         rowStride((shape.inputs + 15) / 16 * 16 + 16 + shape.inputs / 16 % 2 * 16),
@@ -160,16 +118,16 @@ public:
         pool.data[panel * panelBytes + at + 1] = 0x3f, pool.data[panel * panelBytes + at] |= 0x80;
   }
 
-  double measure(Team &team, int64_t calls) {
+  double measure(Team &team, int64_t calls) override {
     int64_t first = next;
     next = (next + calls) % blocks;
-    return team.run(Clock::Cpu, [&](int64_t me) {
+    return team.run(whichClock, [&](int64_t me) {
       for (int64_t i = 0; i < calls; ++i)
         call(first + i, me, team.size());
     });
   }
 
-  std::string check(Team &team) {
+  std::string check(Team &team) override {
     team.run(Clock::Wall, [&](int64_t me) { call(0, me, team.size()); });
     for (int64_t sample = 0; sample < 32; ++sample) {
       int64_t row = sample * 7919 % shape.rows, output = sample * 104729 % shape.outputs;
@@ -181,14 +139,18 @@ public:
     }
     return "";
   }
-  double operations() const { return 2.0 * shape.rows * shape.outputs * shape.inputs; }
-  double bytes() const { return static_cast<double>(block); }
+  std::string name() const override {
+    return llvm::formatv("linear/{0}/{1}x{2}x{3}/threads:{4}", type, shape.rows, shape.outputs,
+                         shape.inputs, threads.getValue());
+  }
+  double operations() const override { return 2.0 * shape.rows * shape.outputs * shape.inputs; }
+  double bytes() const override { return static_cast<double>(block); }
 
 private:
   void call(int64_t which, int64_t me, int64_t workers) const {
     uint8_t *weights = pool.data + which % blocks * block;
     kernel(weights, weights, rows.data, rowStride, dest.data, destStride, shape.rows, shape.inputs,
-           shape.outputs, me * panels / workers, (me + 1) * panels / workers);
+           shape.outputs, me * panels / workers, (me + 1) * panels / workers, 0, 0, 0);
   }
   int32_t code(int64_t output, int64_t k) const {
     int64_t bits = variant.blocks.getBits(), word = k / (32 / bits), j = k % (32 / bits);
@@ -237,43 +199,36 @@ private:
     return sum;
   }
 
+  StringRef type;
   const BlocksVariant &variant;
-  Shape shape;
+  LayerShape shape;
   const LoadedKernel &kernel;
   Pages &pool;
   int64_t panels, panelBytes, block, blocks, rowStride, destStride, next = 0;
   Pages rows, dest;
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 } // namespace
 
 int main(int argc, char **argv) {
-  llvm::cl::HideUnrelatedOptions(category);
-  llvm::cl::ParseCommandLineOptions(
+  CPUMachine machine = startBench(
       argc, argv,
       "times linear layers on codes against the ceilings of the cores that they run on\n\n"
-      "  sluice-bench-blocks --shapes=1x9728x896,512x9728x896 --types=int8,int4w --cores=2\n\n"
-      "Each line: time of a call, arithmetic rate and its part of the peak, rate of codes and "
-      "scales\n"
-      "and its part of a plain read loop. Exit code 5 when a result has other bits than the "
-      "reduction\n"
-      "rule gives.\n");
-  CPUMachine machine = machineOrDie(cpuName);
-  if (!canRun(machine))
-    usage("this computer cannot run code for " + cpuName);
-  if (threads < 1 || repetitions < 1 || poolMiB < 1)
-    usage("expected positive numbers for --cores, --repetitions and --pool");
+      "  sluice-bench-blocks --shapes=1x9728x896,512x9728x896 --types=int8,int4w --cores=2 "
+      "--json\n\n"
+      "Each line: time of a call, arithmetic rate and its part of the peak of the way's own\n"
+      "instruction, rate of codes and scales and its part of a plain read loop, and the part of "
+      "the\n"
+      "floor, which is the slower of the two. Exit code 5 when a result has other bits than the\n"
+      "reduction rule gives.\n");
+  if (poolMiB < 1)
+    usage("expected a positive number for --pool");
   std::vector<std::string> names(typeNames.begin(), typeNames.end());
   if (names.empty())
     names = {"int8", "int4", "int8w", "int4w"};
-  std::vector<Shape> shapes;
+  std::vector<LayerShape> shapes;
   for (const std::string &text : shapeTexts)
-    shapes.push_back(parseShape(text));
+    shapes.push_back(parseLayerShape(text));
   if (shapes.empty())
     shapes = {{1, 9728, 896},   {1, 896, 4864},   {8, 9728, 896},   {128, 9728, 896},
               {512, 9728, 896}, {512, 896, 4864}, {512, 4096, 4096}};
@@ -286,40 +241,20 @@ int main(int argc, char **argv) {
   ReadKernel read(machine);
   PeakKernel fma(machine, /*dpbf16=*/false);
   DotPeak dot(machine);
-  llvm::outs() << "machine " << machine.cpu << ", " << threads << " thread"
-               << (threads > 1 ? "s" : "") << ", " << repetitions
-               << " interleaved repetitions, medians\n";
+  Report report(machine);
   for (const std::string &name : names) {
     BlocksVariant variant = parseType(name);
     LoadedKernel kernel = compile(machine, variant);
-    for (Shape shape : shapes) {
+    auto peak = [&] {
+      return variant.codedRows ? dot.measure(team) : fma.measure(team, whichClock);
+    };
+    for (LayerShape shape : shapes) {
       int64_t bytes = variant.blocks.getLayerBytes(shape.outputs, shape.inputs);
       Pages pool(std::max(bytes, static_cast<int64_t>(poolMiB) << 20));
-      Case c(variant, shape, kernel, pool);
-      std::string label =
-          llvm::formatv("{0} {1}x{2}x{3}", name, shape.rows, shape.outputs, shape.inputs);
-      if (std::string difference = c.check(team); !difference.empty()) {
-        llvm::errs() << label << ": " << difference << "\n";
-        return 5;
-      }
-      double once = c.measure(team, 1);
-      auto calls = static_cast<int64_t>(std::clamp(4e-3 / std::max(once, 1e-7), 1.0, 1e5));
-      std::vector<double> seconds, ofPeak, ofRead;
-      for (int i = 0; i < repetitions; ++i) {
-        double peak = variant.codedRows ? dot.measure(team) : fma.measure(team, Clock::Cpu);
-        double time = c.measure(team, calls) / static_cast<double>(calls);
-        double rate = read.measure(team, Clock::Cpu, pool);
-        seconds.push_back(time);
-        ofPeak.push_back(c.operations() / time / peak);
-        ofRead.push_back(c.bytes() / time / rate);
-      }
-      double time = median(seconds);
-      llvm::outs() << llvm::format(
-          "%-24s %10.1f us %8.1f GOP/s %5.1f%% of peak %8.2f GB/s %5.1f%% of read\n", label.c_str(),
-          time * 1e6, c.operations() / time * 1e-9, 100 * median(ofPeak), c.bytes() / time * 1e-9,
-          100 * median(ofRead));
-      llvm::outs().flush();
+      Case c(name, variant, shape, kernel, pool);
+      report.add(c, team, peak, read, pool);
     }
   }
+  report.finish();
   return 0;
 }

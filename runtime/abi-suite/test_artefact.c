@@ -4,22 +4,14 @@
  * one is refused.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 static const char *library, *library_of_abi_2, *artefact;
-
-static sluice_status_t load(const char *path, const sluice_model_options_t *options) {
-  sluice_model_t *model = NULL;
-  sluice_status_t status = sluice_model_load(path, options, &model);
-  CHECK((status == SLUICE_STATUS_OK) == (model != NULL));
-  sluice_model_release(model);
-  return status;
-}
 
 static sluice_status_t load_edited(const char *from, const char *to) {
   const char *const edits[] = {from, to, NULL};
   fixture_write_manifest(artefact, fixture_manifest, edits);
-  return load(artefact, NULL);
+  return fixture_load(artefact, NULL);
 }
 
 static void a_good_artefact_describes_itself(void) {
@@ -80,7 +72,7 @@ static void the_library_is_checked(void) {
   fixture_write_manifest(artefact, fixture_manifest, NULL);
   const char *newer = fixture_create(library_of_abi_2);
   fixture_write_manifest(newer, fixture_manifest, NULL);
-  CHECK_FAILS(load(newer, NULL), SLUICE_STATUS_TOO_NEW, "kernel ABI 2, this runtime has 1");
+  CHECK_FAILS(fixture_load(newer, NULL), SLUICE_STATUS_TOO_NEW, "kernel ABI 2, this runtime has 1");
 
   const char *cut = fixture_create(library);
   fixture_write_manifest(cut, fixture_manifest, NULL);
@@ -90,10 +82,10 @@ static void the_library_is_checked(void) {
   fclose(file);
   for (size_t part = 0; part < 8; ++part) {
     fixture_write_member(cut, "lib/model.so", code, bytes * part / 16);
-    CHECK_FAILS(load(cut, NULL), SLUICE_STATUS_BAD_ARTEFACT, "cut");
+    CHECK_FAILS(fixture_load(cut, NULL), SLUICE_STATUS_BAD_ARTEFACT, "cut");
   }
   fixture_write_member(cut, "lib/model.so", "#!/bin/sh\n", 10);
-  CHECK_FAILS(load(cut, NULL), SLUICE_STATUS_BAD_ARTEFACT, "no ELF file");
+  CHECK_FAILS(fixture_load(cut, NULL), SLUICE_STATUS_BAD_ARTEFACT, "no ELF file");
   CHECK_FAILS(load_edited("lib/model.so", "lib/other.so"), SLUICE_STATUS_BAD_ARTEFACT,
               "code is missing");
   CHECK_FAILS(load_edited("lib/model.so", "../model.so"), SLUICE_STATUS_BAD_ARTEFACT,
@@ -172,9 +164,9 @@ static void cut_manifests_are_refused(void) {
   size_t whole = strlen(fixture_manifest) - 2; // The last byte but the newline closes the object.
   for (size_t bytes = 0; bytes <= whole; bytes += bytes < 64 ? 1 : 61) {
     fixture_write_member(artefact, "manifest.json", fixture_manifest, bytes);
-    CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "manifest.json:");
+    CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "manifest.json:");
   }
-  CHECK_FAILS(load("/nonexistent/x.sluice", NULL), SLUICE_STATUS_NOT_FOUND,
+  CHECK_FAILS(fixture_load("/nonexistent/x.sluice", NULL), SLUICE_STATUS_NOT_FOUND,
               "/nonexistent/x.sluice is no artefact");
 }
 
@@ -191,7 +183,7 @@ static void stored_weights_are_mapped_and_checked(void) {
   for (size_t i = 0; i < sizeof data; ++i)
     data[i] = (uint8_t)(i * 7);
   fixture_write_manifest(artefact, fixture_manifest, edits);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "weights are missing");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "weights are missing");
   // The header of the good file: its size plus 8 is a multiple of 64.
   char header[192];
   snprintf(header, sizeof header, "%-184s",
@@ -209,26 +201,29 @@ static void stored_weights_are_mapped_and_checked(void) {
            "{\"head.bias\":{\"dtype\":\"U8\",\"shape\":[256],\"data_offsets\":[0,256]},"
            "\"table\":{\"dtype\":\"U8\",\"shape\":[640],\"data_offsets\":[256,896]}}");
   fixture_write_tensors(artefact, "weights.safetensors", header, data, 896);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "expected a multiple of 64");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT,
+              "expected a multiple of 64");
   snprintf(header, sizeof header, "%-184s",
            "{\"head.bias\":{\"dtype\":\"U8\",\"shape\":[256],\"data_offsets\":[0,256]},"
            "\"table\":{\"dtype\":\"U8\",\"shape\":[639],\"data_offsets\":[256,895]}}");
   fixture_write_tensors(artefact, "weights.safetensors", header, data, 895);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "expected U8 of shape [640]");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT,
+              "expected U8 of shape [640]");
   snprintf(header, sizeof header, "%-184s",
            "{\"head.bias\":{\"dtype\":\"F32\",\"shape\":[64],\"data_offsets\":[0,256]},"
            "\"table\":{\"dtype\":\"U8\",\"shape\":[640],\"data_offsets\":[256,896]}}");
   fixture_write_tensors(artefact, "weights.safetensors", header, data, 896);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "is F32 of rank 1");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "is F32 of rank 1");
   snprintf(header, sizeof header, "%-184s",
            "{\"head.bias\":{\"dtype\":\"U8\",\"shape\":[256],\"data_offsets\":[0,256]},"
            "\"tab1e\":{\"dtype\":\"U8\",\"shape\":[640],\"data_offsets\":[256,896]}}");
   fixture_write_tensors(artefact, "weights.safetensors", header, data, 896);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "lacks the tensor \"table\"");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT,
+              "lacks the tensor \"table\"");
   static const char pointer[] =
       "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n";
   fixture_write_member(artefact, "weights.safetensors", pointer, sizeof pointer - 1);
-  CHECK_FAILS(load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "Git LFS pointer");
+  CHECK_FAILS(fixture_load(artefact, NULL), SLUICE_STATUS_BAD_ARTEFACT, "Git LFS pointer");
 }
 
 static size_t held, allocations, allowed;
@@ -274,7 +269,7 @@ static void options_are_checked(void) {
   sluice_model_t *model;
   sluice_session_t *session;
   fixture_write_manifest(artefact, fixture_manifest, NULL);
-  CHECK_FAILS(load(artefact, &negative), SLUICE_STATUS_INVALID_ARGUMENT, "threads is -1");
+  CHECK_FAILS(fixture_load(artefact, &negative), SLUICE_STATUS_INVALID_ARGUMENT, "threads is -1");
   CHECK_FAILS(sluice_model_load(NULL, NULL, &model), SLUICE_STATUS_INVALID_ARGUMENT,
               "must not be NULL");
   REQUIRE_OK(sluice_model_load(artefact, NULL, &model));

@@ -5,7 +5,7 @@
  */
 #define _GNU_SOURCE 1
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -228,11 +228,7 @@ static void forks_are_noticed(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return 1;
-  const char *artefact = fixture_create(argv[1]);
-  fixture_write_manifest(artefact, fixture_manifest, NULL);
-  REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
+  model = fixture_model(argc, argv);
   RUN(the_middle_of_a_step_is_left);
   RUN(a_cancelled_step_changes_no_sequence);
   RUN(signal_handlers_cancel);

@@ -4,7 +4,7 @@
  * runtime's own sequences, and every kind of bad one is refused before compiled code sees it.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 enum { VOCAB = 50, PAGES = 12 };
 static sluice_model_t *model;
@@ -207,11 +207,7 @@ static void lists_and_sequences_do_not_mix(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return 1;
-  const char *artefact = fixture_create(argv[1]);
-  fixture_write_manifest(artefact, fixture_manifest, NULL);
-  REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
+  model = fixture_model(argc, argv);
   RUN(the_programs_tables_give_the_same_logits);
   RUN(bad_tables_are_refused);
   RUN(lists_and_sequences_do_not_mix);

@@ -5,7 +5,7 @@
  * library in it.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 #include <stdatomic.h>
 
@@ -84,11 +84,7 @@ static void steps_allocate_nothing(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return 1;
-  const char *artefact = fixture_create(argv[1]);
-  fixture_write_manifest(artefact, fixture_manifest, NULL);
-  REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
+  model = fixture_model(argc, argv);
   RUN(steps_allocate_nothing);
   sluice_model_release(model);
   return check_finish();

@@ -5,7 +5,7 @@
  * under a locale that writes numbers with a comma.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 #include <limits.h>
 #include <locale.h>
@@ -39,18 +39,10 @@ static bool is_sentence(const char *text) {
     reached |= 1u << status_;                                                                      \
   } while (0)
 
-static sluice_status_t load(const char *path, const sluice_model_options_t *options) {
-  sluice_model_t *loaded = NULL;
-  sluice_status_t status = sluice_model_load(path, options, &loaded);
-  CHECK((status == SLUICE_STATUS_OK) == (loaded != NULL));
-  sluice_model_release(loaded);
-  return status;
-}
-
 static sluice_status_t load_edited(const char *from, const char *to) {
   const char *edits[] = {from, to, NULL};
   fixture_write_manifest(artefact, fixture_manifest, edits);
-  return load(artefact, NULL);
+  return fixture_load(artefact, NULL);
 }
 
 static void *no_memory(void *self, size_t size, size_t alignment) {
@@ -64,10 +56,10 @@ static void give_back(void *self, void *pointer, size_t size) {
 static void loading(void) {
   CHECK_OK(load_edited("\"vocab\": 50", "\"vocab\": 50"));
   reached |= 1u << SLUICE_STATUS_OK;
-  FAILS(load("/nonexistent/x.sluice", NULL), SLUICE_STATUS_NOT_FOUND,
+  FAILS(fixture_load("/nonexistent/x.sluice", NULL), SLUICE_STATUS_NOT_FOUND,
         "/nonexistent/x.sluice is no artefact (sluicec makes one, a directory): cannot open "
         "/nonexistent/x.sluice/manifest.json: No such file or directory");
-  FAILS(load("/dev/null", NULL), SLUICE_STATUS_NOT_FOUND, "/dev/null is no artefact");
+  FAILS(fixture_load("/dev/null", NULL), SLUICE_STATUS_NOT_FOUND, "/dev/null is no artefact");
   FAILS(load_edited("\"kind\": \"decoder\"", "\"kind\": \"codec\""), SLUICE_STATUS_BAD_ARTEFACT,
         "manifest.json:1:49: kind is \"codec\", expected decoder, encoder or op");
   FAILS(load_edited("\"sluice\": 1", "\"sluice\": 99"), SLUICE_STATUS_TOO_NEW,
@@ -85,32 +77,34 @@ static void loading(void) {
         SLUICE_STATUS_WRONG_TARGET, "which this machine lacks: compile with a --cpu that it has");
 #endif
   sluice_model_options_t none = {.allocator = {NULL, no_memory, give_back}};
-  FAILS(load(artefact, &none), SLUICE_STATUS_OUT_OF_MEMORY, "the allocator has no");
+  FAILS(fixture_load(artefact, &none), SLUICE_STATUS_OUT_OF_MEMORY, "the allocator has no");
   sluice_model_options_t negative = {.threads = -1};
-  FAILS(load(artefact, &negative), SLUICE_STATUS_INVALID_ARGUMENT,
+  FAILS(fixture_load(artefact, &negative), SLUICE_STATUS_INVALID_ARGUMENT,
         "threads is -1, expected 0 or more");
   // A path that leads to itself: the system refuses it whoever asks.
   char loop[PATH_MAX];
   snprintf(loop, sizeof loop, "%s", fixture_path(artefact, "loop"));
   CHECK(symlink(loop, loop) == 0);
-  FAILS(load(loop, NULL), SLUICE_STATUS_SYSTEM, "manifest.json: Too many levels of symbolic links");
+  FAILS(fixture_load(loop, NULL), SLUICE_STATUS_SYSTEM,
+        "manifest.json: Too many levels of symbolic links");
 }
 
 static void members(void) {
   const char *other = fixture_create(library);
   fixture_write_manifest(other, fixture_manifest, NULL);
   unlink(fixture_path(other, "lib/model.so"));
-  FAILS(load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT,
+  FAILS(fixture_load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT,
         "the artefact's code is missing: cannot open");
   fixture_write_member(other, "lib/model.so", "MZ", 2);
-  FAILS(load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT, "model.so is no ELF file, or is cut");
+  FAILS(fixture_load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT,
+        "model.so is no ELF file, or is cut");
   unlink(fixture_path(other, "lib/model.so"));
   CHECK(mkdir(fixture_path(other, "lib/model.so"), 0777) == 0);
-  FAILS(load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT, "model.so is not a regular file");
+  FAILS(fixture_load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT, "model.so is not a regular file");
   CHECK(rmdir(fixture_path(other, "lib/model.so")) == 0);
   // A FIFO must not be waited for.
   CHECK(mkfifo(fixture_path(other, "lib/model.so"), 0666) == 0);
-  FAILS(load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT, "model.so is not a regular file");
+  FAILS(fixture_load(other, NULL), SLUICE_STATUS_BAD_ARTEFACT, "model.so is not a regular file");
 }
 
 static void making_sessions(void) {

@@ -4,7 +4,7 @@
  * whole history in the pages.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 enum { VOCAB = 50 };
 static sluice_model_t *model;
@@ -376,11 +376,7 @@ static void models_serve_many_sessions(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return 1;
-  const char *artefact = fixture_create(argv[1]);
-  fixture_write_manifest(artefact, fixture_manifest, NULL);
-  REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
+  model = fixture_model(argc, argv);
   RUN(prefill_decode_and_chunks_agree);
   RUN(asked_rows_come_in_order);
   RUN(forks_share_and_copy_on_write);

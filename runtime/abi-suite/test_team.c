@@ -3,7 +3,7 @@
  * test_team.c: barriers under repetition with every policy, and the home of asynchronous gathers.
  */
 #include "check.h"
-#include "fixture.h"
+#include "loading.h"
 
 #include <time.h>
 
@@ -161,11 +161,7 @@ static void homes_that_fail_end_one_step(void) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2)
-    return 1;
-  const char *artefact = fixture_create(argv[1]);
-  fixture_write_manifest(artefact, fixture_manifest, NULL);
-  REQUIRE_OK(sluice_model_load(artefact, NULL, &model));
+  model = fixture_model(argc, argv);
   RUN(everybody_meets);
   RUN(idle_workers_sleep);
   RUN(sessions_come_and_go);

@@ -284,16 +284,16 @@ static sluice_status_t read_root(sluice_manifest_t *m, int32_t variant) {
         &m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
         "library is \"%.200s\", expected a relative path that stays inside the artefact",
         m->library);
-  m->weight_file = "weights.safetensors";
+  m->info.weight_file = "weights.safetensors";
   const sluice_json_t *holder = sluice_manifest_holder(m, "weight_file");
   if (sluice_json_member(&m->doc, holder, "weight_file")) {
     SLUICE_TRY(sluice_field(m, holder, "the manifest", "weight_file", SLUICE_JSON_STRING, &node));
-    m->weight_file = node->text;
-    if (!stays_inside(m->weight_file))
+    m->info.weight_file = node->text;
+    if (!stays_inside(m->info.weight_file))
       return sluice_json_fail(
           &m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
           "weight_file is \"%.200s\", expected a relative path that stays inside the artefact",
-          m->weight_file);
+          m->info.weight_file);
   }
   SLUICE_TRY(read_limits(m));
   SLUICE_TRY(read_kv(m));

@@ -48,7 +48,6 @@ typedef struct sluice_manifest {
   sluice_json_doc_t doc; /* owns all strings */
   sluice_model_info_t info;
   const char *library;          /* relative path */
-  const char *weight_file;      /* relative path */
   const sluice_json_t *variant; /* members that stand instead of the root's; NULL: none */
   bool fits;                    /* this machine can run the variant, as far as variants say */
   char why[512];                /* why it can run none of them */

@@ -57,7 +57,7 @@ static sluice_status_t map_weights(sluice_model_t *model) {
     stored += !m->weights[i].info.generated;
   if (stored == 0)
     return SLUICE_STATUS_OK;
-  SLUICE_TRY(join(model, m->weight_file, &path, &size));
+  SLUICE_TRY(join(model, m->info.weight_file, &path, &size));
   sluice_status_t status = sluice_tensors_open(&model->allocator, path, &model->tensors);
   sluice_free(&model->allocator, path, size, 1);
   if (status == SLUICE_STATUS_NOT_FOUND)

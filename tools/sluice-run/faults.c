@@ -83,6 +83,6 @@ void faults_name_weights(const sluice_model_t *model) {
     end = !end || data + info->weights[i].bytes > end ? data + info->weights[i].bytes : end;
   }
   char path[SENTENCE_BYTES];
-  snprintf(path, sizeof path, "%.4000s/weights.safetensors", info->path);
+  snprintf(path, sizeof path, "%.2000s/%.2000s", info->path, info->weight_file);
   faults_name_map(begin, end - begin, path);
 }

@@ -146,6 +146,7 @@ Throughput analyseThroughput(StringRef assembly, const CPUMachine &machine) {
   }
   const json::Object *root = value->getAsObject();
   const json::Array *regions = root ? root->getArray("CodeRegions") : nullptr;
+  int64_t unknown = 0;
   for (const json::Value &region : regions ? *regions : json::Array()) {
     const json::Object *object = region.getAsObject();
     const json::Object *summary = object ? object->getObject("SummaryView") : nullptr;
@@ -157,7 +158,8 @@ Throughput analyseThroughput(StringRef assembly, const CPUMachine &machine) {
     double iterations = std::max(1.0, numberIn(*summary, "Iterations"));
     InnerLoop loop;
     loop.name = loops[number].name;
-    loop.instructions = static_cast<int64_t>(loops[number].lines.size());
+    loop.instructions = static_cast<int64_t>(numberIn(*summary, "Instructions") / iterations);
+    unknown += static_cast<int64_t>(loops[number].lines.size()) - loop.instructions;
     loop.cycles = numberIn(*summary, "TotalCycles") / iterations;
     loop.blockRThroughput = numberIn(*summary, "BlockRThroughput");
     loop.uopsPerCycle = numberIn(*summary, "uOpsPerCycle");
@@ -166,6 +168,9 @@ Throughput analyseThroughput(StringRef assembly, const CPUMachine &machine) {
   result.note = formatv("cycles of one iteration as llvm-mca simulates {0}, with all data in L1; "
                         "and what its ports and its dispatch allow at best",
                         machine.cpu);
+  if (unknown)
+    result.note +=
+        formatv("; {0} instructions of these loops are not in its model and not counted", unknown);
   return result;
 }
 } // namespace sluice::driver

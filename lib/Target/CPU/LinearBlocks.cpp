@@ -25,15 +25,7 @@ std::string BlocksVariant::name() const {
   std::string text;
   llvm::raw_string_ostream out(text);
   out << "linear_" << format() << "_" << rows << (codedRows ? "_coded" : "");
-  if (bias)
-    out << "_bias_" << bias;
-  if (activation != Activation::None)
-    out << "_" << stringify(activation);
-  if (residual)
-    out << "_residual";
-  out << (dest == StoredAs::F32    ? "_to_f32"
-          : dest == StoredAs::Bf16 ? "_to_bf16"
-                                   : "_to_bf16_in_f32");
+  out << suffix();
   return text;
 }
 
@@ -63,9 +55,9 @@ constexpr int64_t kPad = 16;
 class BlocksEmitter {
 public:
   BlocksEmitter(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
-                const BlocksVariant &variant, const BlocksOperands &o)
-      : k(k), module(module), machine(machine), variant(variant), o(o),
-        shape(k, variant.blocks, o.linear.inputs) {}
+                const BlocksVariant &variant, const BlocksWeights &weights, const LinearOperands &o)
+      : k(k), module(module), machine(machine), variant(variant), weights(weights), o(o),
+        shape(k, variant.blocks, o.inputs) {}
 
   void emit();
 
@@ -78,7 +70,6 @@ private:
   void emitClass(const RowClass &rowClass, bool decoded, const Part &part, Val row, Val rowEnd);
   void emitStep(int64_t rows, int64_t panels, bool decoded, const Part &part, Val row, Val rowEnd,
                 Val panel);
-  void emitEpilogue(const Part &part);
   SmallVector<RowClass> rowClasses() const;
 
   int64_t columns() const { return variant.blocks.getColumns(); }
@@ -91,7 +82,8 @@ private:
   ModuleOp module;
   const CPUMachine &machine;
   const BlocksVariant &variant;
-  const BlocksOperands &o;
+  const BlocksWeights &weights;
+  const LinearOperands &o;
   PanelShape shape;
   Val sums;            ///< scratch: partial sums of a block
   Val copied;          ///< scratch: f32 rows
@@ -120,7 +112,7 @@ SmallVector<RowClass> BlocksEmitter::rowClasses() const {
 void BlocksEmitter::emit() {
   int64_t most = inputsPerPart(), room = kRows * (most + 4 * kPad);
   sums = k.scratch(k.f32Type(), kRows * kSumStride);
-  Val few = o.linear.rowCount <= (variant.codedRows ? kFewCodedRows : kFewRows);
+  Val few = o.rowCount <= (variant.codedRows ? kFewCodedRows : kFewRows);
   int64_t mostFew = kRows * most / kFewCodedRows / columns() * columns();
   Val perPart = k.select(few, k.index(mostFew / columns()), k.index(most / columns()));
   // A stride that fits what is really there keeps few rows close together.
@@ -140,16 +132,15 @@ void BlocksEmitter::emit() {
 
   // With some rows the classes take a panel one after the other; few panels stay in L2 until the
   // last has had them, so that memory is read once.
-  Val panelsAtOnce =
-      k.select(few & (o.linear.rowCount >= 2), k.index(kPanelsOfFew), k.index(kPanels));
+  Val panelsAtOnce = k.select(few & (o.rowCount >= 2), k.index(kPanelsOfFew), k.index(kPanels));
   Val isWhole = shape.blocks <= perPart;
-  k.forLoop(0, o.linear.rowCount, kRows, [&](Val row) {
+  k.forLoop(0, o.rowCount, kRows, [&](Val row) {
     Part part;
-    part.row = row, part.rowEnd = k.min(row + kRows, o.linear.rowCount);
+    part.row = row, part.rowEnd = k.min(row + kRows, o.rowCount);
     part.from = k.index(0), part.to = shape.blocks;
     k.ifThen(isWhole, [&] { emitRows(part); });
-    k.forLoop(o.linear.firstPanel, o.linear.endPanel, panelsAtOnce, [&](Val panel) {
-      part.panel = panel, part.panelEnd = k.min(panel + panelsAtOnce, o.linear.endPanel);
+    k.forLoop(o.firstPanel, o.endPanel, panelsAtOnce, [&](Val panel) {
+      part.panel = panel, part.panelEnd = k.min(panel + panelsAtOnce, o.endPanel);
       k.forLoop(0, shape.blocks, perPart, [&](Val from) {
         part.from = from, part.to = k.min(from + perPart, shape.blocks);
         k.ifElse(isWhole, [] {}, [&] { emitRows(part); });
@@ -163,7 +154,8 @@ void BlocksEmitter::emit() {
           at = to;
         }
       });
-      emitEpilogue(part);
+      emitFinish(k, machine, variant, o, sums, k.index(0), kSumStride, part.row, part.rowEnd,
+                 part.panel, part.panelEnd);
     });
   });
 }
@@ -171,14 +163,14 @@ void BlocksEmitter::emit() {
 void BlocksEmitter::emitRows(const Part &part) {
   Val begin = part.from * columns(), padded = (part.to - part.from) * columns();
   Val count = part.rowEnd - part.row;
-  Val sourceAt = part.row * o.linear.rowStride + begin;
+  Val sourceAt = part.row * o.rowStride + begin;
   if (variant.codedRows)
-    callEncodeRows(k, module, variant.blocks, variant.rows, o.linear.rows, sourceAt,
-                   o.linear.rowStride, count, o.linear.inputs - begin, part.to - part.from, codes,
-                   rowStride * 4, scales, starts, blockStride);
+    callEncodeRows(k, module, variant.blocks, variant.rows, o.rows, sourceAt, o.rowStride, count,
+                   o.inputs - begin, part.to - part.from, codes, rowStride * 4, scales, starts,
+                   blockStride);
   else
-    callCopyRows(k, module, variant.rows, o.linear.rows, sourceAt, o.linear.rowStride, count,
-                 k.min(o.linear.inputs - begin, padded), padded, copied, rowStride);
+    callCopyRows(k, module, variant.rows, o.rows, sourceAt, o.rowStride, count,
+                 k.min(o.inputs - begin, padded), padded, copied, rowStride);
 }
 
 void BlocksEmitter::emitClass(const RowClass &rowClass, bool decoded, const Part &part, Val row,
@@ -197,9 +189,9 @@ void BlocksEmitter::emitStep(int64_t rows, int64_t panels, bool decode, const Pa
   int64_t words = columns() / variant.blocks.getCodesPerWord(), perBlock = words * kLanes;
   int64_t chunk = variant.blocks.getBits() == 8 ? 16 : 32;
   BlocksTile t;
-  t.words = o.words, t.wordAt = panel * shape.wordStride + part.from * perBlock,
+  t.words = weights.words, t.wordAt = panel * shape.wordStride + part.from * perBlock,
   t.wordStride = shape.wordStride;
-  t.scales = o.scales;
+  t.scales = weights.scales;
   t.scaleAt = panel * shape.scaleStride + shape.scalesAt + part.from * kLanes;
   t.scaleStride = shape.scaleStride;
   t.rows = variant.codedRows ? rowWords : copied;
@@ -233,61 +225,16 @@ void BlocksEmitter::emitStep(int64_t rows, int64_t panels, bool decode, const Pa
   });
 }
 
-void BlocksEmitter::emitEpilogue(const Part &part) {
-  const LinearOperands &to = o.linear;
-  k.forLoop(part.panel, part.panelEnd, 1, [&](Val panel) {
-    Val column = panel * kLanes;
-    Val mask = k.firstLanes(to.outputs - column);
-    Val bias;
-    if (variant.bias)
-      bias = k.extend(k.maskedLoad(to.bias, column, mask));
-    k.forLoop(part.row, part.rowEnd, 1, [&](Val row) {
-      Val value = k.loadVector(sums, (row - part.row) * kSumStride + (panel - part.panel) * kLanes);
-      if (bias)
-        value = value + bias;
-      value = activate(k, variant.activation, value);
-      if (variant.residual)
-        value = value + k.maskedLoad(to.residual, row * to.residualStride + column, mask);
-      if (variant.dest == StoredAs::RoundedF32)
-        value = k.roundToBf16(value);
-      else if (variant.dest == StoredAs::Bf16)
-        value = k.f32ToBf16(value);
-      Val at = row * to.destStride + column;
-      if (machine.maskedStores)
-        k.maskedStore(value, to.dest, at, mask);
-      else
-        k.ifElse(
-            column + kLanes <= to.outputs, [&] { k.store(value, to.dest, at); },
-            [&] { k.maskedStore(value, to.dest, at, mask); });
-    });
-  });
-}
-
 void callLinearBlocks(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
-                      const BlocksVariant &variant, const BlocksOperands &operands) {
-  const LinearOperands &from = operands.linear;
-  SmallVector<Val> arguments = {operands.words, operands.scales, from.rows,     from.rowStride,
-                                from.dest,      from.destStride, from.rowCount, from.inputs,
-                                from.outputs,   from.firstPanel, from.endPanel};
-  if (variant.bias)
-    arguments.push_back(from.bias);
-  if (variant.residual)
-    arguments.append({from.residual, from.residualStride});
+                      const BlocksVariant &variant, const BlocksWeights &weights,
+                      const LinearOperands &operands) {
+  SmallVector<Val> arguments = {weights.words, weights.scales};
+  arguments.append(operands.list());
   SmallVector<Type> types = llvm::map_to_vector(arguments, [](Val v) { return v.type(); });
   func::FuncOp kernel =
       getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
-        BlocksOperands o;
-        o.words = v[0], o.scales = v[1];
-        LinearOperands &to = o.linear;
-        to.rows = v[2], to.rowStride = v[3], to.dest = v[4], to.destStride = v[5];
-        to.rowCount = v[6], to.inputs = v[7], to.outputs = v[8];
-        to.firstPanel = v[9], to.endPanel = v[10];
-        size_t next = 11;
-        if (variant.bias)
-          to.bias = v[next++];
-        if (variant.residual)
-          to.residual = v[next++], to.residualStride = v[next++];
-        BlocksEmitter(inner, module, machine, variant, o).emit();
+        LinearOperands o = LinearOperands::of(v.drop_front(2), variant);
+        BlocksEmitter(inner, module, machine, variant, {v[0], v[1]}, o).emit();
       });
   k.call(kernel, arguments);
 }

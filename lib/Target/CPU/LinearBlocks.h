@@ -14,30 +14,24 @@
 #define SLUICE_LIB_TARGET_CPU_LINEARBLOCKS_H
 
 #include "dialects/Sluice/Sluice.h"
-#include "lib/Target/CPU/LinearKernels.h"
+#include "lib/Target/CPU/LinearLayer.h"
 
 namespace sluice::cpu {
 
-struct BlocksVariant {
+struct BlocksVariant : LinearFinish {
   BlocksAttr blocks;
   bool codedRows = false; ///< `inputs int8`
   mlir::Type rows;        ///< as they lie: f32, or bf16
-  mlir::Type bias;        ///< none: no bias
-  Activation activation = Activation::None;
-  bool residual = false; ///< f32; may be the destination itself
-  StoredAs dest = StoredAs::F32;
 
-  /// The kernel's name: says everything above.
+  /// The kernel's name: says everything about it.
   std::string name() const;
   /// "blocks_i4_32": what tiles depend on.
   std::string format() const;
 };
 
-/// Arrays of one layer's panels: the same memory as words (memref<?xi32>) and as scales
-/// (memref<?xbf16>). The rest is as in LinearOperands, whose `weights` is not used.
-struct BlocksOperands {
+/// One layer's panels: the same memory as words (memref<?xi32>) and as scales (memref<?xbf16>).
+struct BlocksWeights {
   Val words, scales;
-  LinearOperands linear;
 };
 
 /// Where the parts of a panel lie, as run-time numbers.
@@ -51,7 +45,8 @@ struct PanelShape {
 
 /// Calls the kernel of |variant|, which is added to |module| if it is the first call.
 void callLinearBlocks(KernelBuilder &k, mlir::ModuleOp module, const CPUMachine &machine,
-                      const BlocksVariant &variant, const BlocksOperands &operands);
+                      const BlocksVariant &variant, const BlocksWeights &weights,
+                      const LinearOperands &operands);
 
 } // namespace sluice::cpu
 

@@ -68,55 +68,61 @@ LogicalResult checkTiles(LinearOp op, const CPUMachine &machine) {
          << "; other tiles are not built";
 }
 
+/// Everything but the weight, with this worker's panels.
+LogicalResult bindLayer(LinearOp op, StepContext &step, LinearFinish &finish,
+                        LinearOperands &layer) {
+  KernelBuilder &k = step.builder();
+  View rows = step.view(op.getRows()), result = step.view(op.getInto().front());
+  FailureOr<StoredAs> stored = storedAs(op, result.element());
+  if (failed(stored))
+    return failure();
+  finish.dest = *stored;
+  if (std::optional<Function> function = op.getActivation())
+    finish.activation = activationOf(*function);
+  layer.rows = rows.array, layer.rowStride = rows.strides[0];
+  layer.dest = result.array, layer.destStride = result.strides[0];
+  if (Value bias = op.getBias()) {
+    layer.bias = step.weight(bias).array;
+    finish.bias = cast<RankedTensorType>(bias.getType()).getElementType();
+  }
+  if (Value value = op.getResidual()) {
+    if (failed(expectUnitStride(op, value, "residual")))
+      return failure();
+    View residual = step.view(value);
+    layer.residual = residual.array, layer.residualStride = residual.strides[0];
+    finish.residual = true;
+  }
+  auto weight = cast<RankedTensorType>(op.getWeight().getType());
+  layer.rowCount = result.sizes[0];
+  layer.inputs = k.index(weight.getDimSize(1));
+  layer.outputs = k.index(weight.getDimSize(0));
+  Range share = step.range(k.index(llvm::divideCeil(weight.getDimSize(0), kLanes)));
+  layer.firstPanel = share.begin, layer.endPanel = share.end;
+  return success();
+}
+
 struct LinearKernel : CPUKernelOpInterface::ExternalModel<LinearKernel, LinearOp> {
   LogicalResult emitKernel(Operation *operation, StepContext &step) const {
     auto op = cast<LinearOp>(operation);
-    KernelBuilder &k = step.builder();
-    Value destination = op.getInto().front();
     if (failed(step.expectShare(op, {place::Share::Columns})) ||
         failed(expectUnitStride(op, op.getRows(), "rows")) ||
-        failed(expectUnitStride(op, destination, "into")))
+        failed(expectUnitStride(op, op.getInto().front(), "into")))
       return failure();
     WeightView weight = step.weight(op.getWeight());
     if (weight.layout != Layout::Panel)
       return op.emitOpError("expects a weight in layout 'panel' on the cpu, but it is in layout '")
              << stringifyLayout(weight.layout) << "'";
-    View rows = step.view(op.getRows()), result = step.view(destination);
-    FailureOr<StoredAs> stored = storedAs(op, result.element());
-    if (weight.blocks)
-      return failed(stored) ? failure() : emitLinearBlocks(op, step, *stored);
-    FailureOr<Dot> dot = dotOf(op, rows.element(), step.machine());
-    if (failed(stored) || failed(dot) || failed(checkTiles(op, step.machine())))
+    LinearFinish finish;
+    LinearOperands layer;
+    if (failed(bindLayer(op, step, finish, layer)))
       return failure();
-
-    LinearVariant variant;
-    variant.weights = weightsOf(weight.type.getElementType());
-    variant.dot = *dot;
-    variant.dest = *stored;
-    if (std::optional<Function> function = op.getActivation())
-      variant.activation = activationOf(*function);
-    LinearOperands operands;
-    operands.weights = weight.array;
-    operands.rows = rows.array, operands.rowStride = rows.strides[0];
-    operands.dest = result.array, operands.destStride = result.strides[0];
-    if (Value bias = op.getBias()) {
-      operands.bias = step.weight(bias).array;
-      variant.bias = cast<RankedTensorType>(bias.getType()).getElementType();
-    }
-    if (Value value = op.getResidual()) {
-      if (failed(expectUnitStride(op, value, "residual")))
-        return failure();
-      View residual = step.view(value);
-      operands.residual = residual.array, operands.residualStride = residual.strides[0];
-      variant.residual = true;
-    }
-    int64_t outputs = weight.type.getDimSize(0);
-    operands.rowCount = result.sizes[0];
-    operands.inputs = k.index(weight.type.getDimSize(1));
-    operands.outputs = k.index(outputs);
-    Range share = step.range(k.index(llvm::divideCeil(outputs, kLanes)));
-    operands.firstPanel = share.begin, operands.endPanel = share.end;
-    callLinear(k, step.module(), step.machine(), variant, operands);
+    if (weight.blocks)
+      return emitLinearBlocks(op, step, finish, layer);
+    FailureOr<Dot> dot = dotOf(op, step.view(op.getRows()).element(), step.machine());
+    if (failed(dot) || failed(checkTiles(op, step.machine())))
+      return failure();
+    LinearVariant variant{finish, weightsOf(weight.type.getElementType()), *dot};
+    callLinear(step.builder(), step.module(), step.machine(), variant, weight.array, layer);
     return success();
   }
 };

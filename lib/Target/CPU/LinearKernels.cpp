@@ -48,15 +48,7 @@ std::string LinearVariant::name() const {
   out << "linear_" << (weights == Weights::F32 ? "f32" : weights == Weights::Bf16 ? "bf16" : "f16");
   if (weights == Weights::Bf16)
     out << "_" << sluice::stringify(dot);
-  if (bias)
-    out << "_bias_" << bias;
-  if (activation != Activation::None)
-    out << "_" << stringify(activation);
-  if (residual)
-    out << "_residual";
-  out << (dest == StoredAs::F32    ? "_to_f32"
-          : dest == StoredAs::Bf16 ? "_to_bf16"
-                                   : "_to_bf16_in_f32");
+  out << suffix();
   return text;
 }
 
@@ -68,12 +60,6 @@ Type LinearVariant::rowType(MLIRContext *context) const {
   return rowTypeOf(formatOf(*this), context);
 }
 
-Type LinearVariant::destType(MLIRContext *context) const {
-  if (dest == StoredAs::Bf16)
-    return BFloat16Type::get(context);
-  return Float32Type::get(context);
-}
-
 //===-- Emission ------------------------------------------------------------------------------===//
 
 namespace {
@@ -81,8 +67,9 @@ namespace {
 class LinearEmitter {
 public:
   LinearEmitter(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
-                const LinearVariant &variant, const LinearOperands &o)
-      : k(k), module(module), machine(machine), variant(variant), o(o), format(formatOf(variant)) {}
+                const LinearVariant &variant, Val weights, const LinearOperands &o)
+      : k(k), module(module), machine(machine), variant(variant), weights(weights), o(o),
+        format(formatOf(variant)) {}
 
   void emit();
 
@@ -137,6 +124,7 @@ private:
   ModuleOp module;
   const CPUMachine &machine;
   const LinearVariant &variant;
+  Val weights;
   const LinearOperands &o;
   TileFormat format;
   Tiling tiling;
@@ -270,7 +258,7 @@ void LinearEmitter::emitManyTiles(const Block &block) {
       TileOperands t = operandsAt(block, p, from);
       t.units = part.units;
       // The next part's weights are fetched while this one's tiles pass, a part with each.
-      t.ahead.weights = o.weights, t.ahead.panelStride = panelStride;
+      t.ahead.weights = weights, t.ahead.panelStride = panelStride;
       t.ahead.lines = k.ceilDiv(k.index(linesPerChunk()), tiles);
       part.next = k.select(from + part.units < block.units,
                            t.weightAt + part.units * inputsPerUnit(format) * kLanes,
@@ -297,7 +285,7 @@ void LinearEmitter::emitManyTiles(const Block &block) {
 
 TileOperands LinearEmitter::operandsAt(const Block &block, Val panel, Val fromUnit) {
   TileOperands t;
-  t.weights = o.weights, t.panelStride = panelStride;
+  t.weights = weights, t.panelStride = panelStride;
   t.weightAt = panel * panelStride + (block.k + fromUnit * inputsPerUnit(format)) * kLanes;
   t.rows = packed, t.sums = sums, t.units = block.units;
   t.first = (block.k == 0) & (fromUnit == 0);
@@ -344,93 +332,34 @@ void LinearEmitter::emitTiles(const TileOperands &shared, TileFormat tileFormat,
 /// Calls the kernel that finishes the sums at |sumAt| of some rows and panels.
 void LinearEmitter::emitEpilogue(const Block &block, Val row, Val rowEnd, Val panel, Val panelEnd,
                                  Val sumAt) {
-  SmallVector<Val> arguments = {sums, sumAt,  o.dest, o.destStride, o.outputs,
-                                row,  rowEnd, panel,  panelEnd};
-  if (variant.bias)
-    arguments.push_back(o.bias);
-  if (variant.residual)
-    arguments.append({o.residual, o.residualStride});
+  SmallVector<Val> arguments = {sums, sumAt, row, rowEnd, panel, panelEnd};
+  arguments.append(o.list());
   SmallVector<Type> types =
       llvm::map_to_vector(arguments, [](Val argument) { return argument.type(); });
   func::FuncOp kernel = getOrCreateKernel(
-      module, variant.name() + "_epilogue", types, [&](KernelBuilder &k, ArrayRef<Val> v) {
-        Val sums = v[0], sumAt = v[1], dest = v[2], destStride = v[3], outputs = v[4], row = v[5],
-            rowEnd = v[6], panel = v[7], panelEnd = v[8];
-        size_t next = 9;
-        Val biases = variant.bias ? v[next++] : Val();
-        Val residual = variant.residual ? v[next] : Val(),
-            residualStride = variant.residual ? v[next + 1] : Val();
-        k.forLoop(panel, panelEnd, 1, [&](Val p) {
-          Val column = p * kLanes;
-          Val mask = k.firstLanes(outputs - column);
-          Val bias;
-          if (biases)
-            bias = k.extend(k.maskedLoad(biases, column, mask));
-          k.forLoop(row, rowEnd, 1, [&](Val r) {
-            Val value = k.loadVector(sums, sumAt + (r - row) * sumStride() + (p - panel) * kLanes);
-            if (bias)
-              value = value + bias;
-            value = activate(k, variant.activation, value);
-            if (residual)
-              value = value + k.maskedLoad(residual, r * residualStride + column, mask);
-            if (variant.dest == StoredAs::RoundedF32)
-              value = k.roundToBf16(value);
-            else if (variant.dest == StoredAs::Bf16)
-              value = k.f32ToBf16(value);
-            Val at = r * destStride + column;
-            if (machine.maskedStores)
-              k.maskedStore(value, dest, at, mask);
-            else
-              k.ifElse(
-                  column + kLanes <= outputs, [&] { k.store(value, dest, at); },
-                  [&] { k.maskedStore(value, dest, at, mask); });
-          });
-        });
+      module, variant.name() + "_epilogue", types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
+        emitFinish(inner, machine, variant, LinearOperands::of(v.drop_front(6), variant), v[0],
+                   v[1], sumStride(), v[2], v[3], v[4], v[5]);
       });
   k.call(kernel, arguments);
 }
 
 void callLinear(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
-                const LinearVariant &variant, const LinearOperands &operands) {
+                const LinearVariant &variant, Val weights, const LinearOperands &operands) {
   assert((formatOf(variant) != TileFormat::Dpbf16 || machine.hasDpbf16) &&
          "this machine has no vdpbf16ps");
-  MLIRContext *context = module.getContext();
-  Type index = IndexType::get(context), f32 = Float32Type::get(context);
-  SmallVector<Type> types = {arrayOf(variant.weightType(context)),
-                             arrayOf(variant.rowType(context)),
-                             index,
-                             arrayOf(variant.destType(context)),
-                             index,
-                             index,
-                             index,
-                             index,
-                             index,
-                             index};
-  SmallVector<Val> arguments = {operands.weights, operands.rows,       operands.rowStride,
-                                operands.dest,    operands.destStride, operands.rowCount,
-                                operands.inputs,  operands.outputs,    operands.firstPanel,
-                                operands.endPanel};
-  if (variant.bias) {
-    types.push_back(arrayOf(variant.bias));
-    arguments.push_back(operands.bias);
-  }
-  if (variant.residual) {
-    types.append({arrayOf(f32), index});
-    arguments.append({operands.residual, operands.residualStride});
-  }
-  func::FuncOp kernel = getOrCreateKernel(
-      module, variant.name(), types, [&](KernelBuilder &inner, ArrayRef<Val> values) {
-        LinearOperands o;
-        o.weights = values[0], o.rows = values[1], o.rowStride = values[2], o.dest = values[3],
-        o.destStride = values[4];
-        o.rowCount = values[5], o.inputs = values[6], o.outputs = values[7],
-        o.firstPanel = values[8], o.endPanel = values[9];
-        size_t next = 10;
-        if (variant.bias)
-          o.bias = values[next++];
-        if (variant.residual)
-          o.residual = values[next++], o.residualStride = values[next++];
-        LinearEmitter(inner, module, machine, variant, o).emit();
+  [[maybe_unused]] MLIRContext *context = module.getContext();
+  assert(weights.type() == arrayOf(variant.weightType(context)) &&
+         operands.rows.type() == arrayOf(variant.rowType(context)) &&
+         operands.dest.type() == arrayOf(variant.destType(context)) &&
+         "arrays of the types that the variant says");
+  SmallVector<Val> arguments = {weights};
+  arguments.append(operands.list());
+  SmallVector<Type> types = llvm::map_to_vector(arguments, [](Val v) { return v.type(); });
+  func::FuncOp kernel =
+      getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
+        LinearOperands o = LinearOperands::of(v.drop_front(), variant);
+        LinearEmitter(inner, module, machine, variant, v[0], o).emit();
       });
   k.call(kernel, arguments);
 }

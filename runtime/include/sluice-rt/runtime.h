@@ -266,12 +266,13 @@ typedef struct sluice_model_info {
   int32_t variant_count, variant;
   const char *const *variants; /* [variant_count] LLVM's names */
   int64_t max_rows, max_seqs;  /* of one step, as compiled for; -1: a session says */
+  const char *weight_file;     /* below |path|; it is there unless all weights are generated */
 } sluice_model_info_t;
 
 /* Loads the artefact directory at |path| and stores the model in |out_model|.
  *
  * Every byte but the compiled code's is checked; that code is trusted as a program is.
- * weights.safetensors is mapped, not copied: it must stay in place and unchanged until
+ * The weight file is mapped, not copied: it must stay in place and unchanged until
  * sluice_model_release(). Weights that the manifest only seeds are made here. |options| may be
  * NULL.
  *

@@ -66,11 +66,11 @@ OwningOpRef<ModuleOp> linearModule(const CPUMachine &machine, const LinearVarian
                   index};
   getOrCreateKernel(*module, "entry", types, [&](KernelBuilder &k, ArrayRef<Val> v) {
     LinearOperands o;
-    o.weights = v[0], o.rows = v[1], o.dest = v[2];
+    o.rows = v[1], o.dest = v[2];
     o.rowCount = v[3], o.inputs = v[4], o.outputs = v[5];
     o.rowStride = o.inputs, o.destStride = o.outputs;
     o.firstPanel = k.index(0), o.endPanel = k.ceilDiv(o.outputs, kLanes);
-    callLinear(k, *module, machine, variant, o);
+    callLinear(k, *module, machine, variant, v[0], o);
   }).setPublic();
   return module;
 }

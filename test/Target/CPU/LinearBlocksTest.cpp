@@ -5,7 +5,7 @@
 // group, any division of the panels, scales of every size, rows with NaN, on this machine and as
 // x86-64-v4 and v3.
 #include "lib/Target/CPU/LinearBlocks.h"
-#include "test/Target/CPU/KernelHarness.h"
+#include "test/Target/CPU/LayerArguments.h"
 
 #include "llvm/ADT/bit.h"
 #include "gtest/gtest.h"
@@ -164,35 +164,13 @@ void check(BlocksVariant variant, const char *cpu) {
   if (!canRun(machine))
     GTEST_SKIP() << "this computer cannot run code for " << cpu;
   MLIRContext *context = &kernelContext();
-  Type index = IndexType::get(context), f32 = Float32Type::get(context);
-  variant.rows = f32;
-  std::vector<Type> types = {arrayOf(IntegerType::get(context, 32)),
-                             arrayOf(BFloat16Type::get(context)),
-                             arrayOf(f32),
-                             index,
-                             arrayOf(f32),
-                             index,
-                             arrayOf(f32),
-                             arrayOf(f32),
-                             index,
-                             index,
-                             index,
-                             index,
-                             index,
-                             index};
-  LoadedKernel kernel(machine, types,
+  variant.rows = Float32Type::get(context);
+  LoadedKernel kernel(machine,
+                      layerTypes({IntegerType::get(context, 32), BFloat16Type::get(context)},
+                                 variant.rows, variant),
                       [&](KernelBuilder &k, ModuleOp module, llvm::ArrayRef<Val> v) {
-                        BlocksOperands o;
-                        o.words = v[0], o.scales = v[1];
-                        LinearOperands &l = o.linear;
-                        l.rows = v[2], l.rowStride = v[3], l.dest = v[4], l.destStride = v[5];
-                        if (variant.bias)
-                          l.bias = v[6];
-                        if (variant.residual)
-                          l.residual = v[7], l.residualStride = v[8];
-                        l.rowCount = v[9], l.inputs = v[10], l.outputs = v[11];
-                        l.firstPanel = v[12], l.endPanel = v[13];
-                        callLinearBlocks(k, module, machine, variant, o);
+                        callLinearBlocks(k, module, machine, variant, {v[0], v[1]},
+                                         layerOperands(v.drop_front(2), variant));
                       });
   uint32_t seed = 1;
   for (Shape shape : shapes()) {
@@ -202,8 +180,8 @@ void check(BlocksVariant variant, const char *cpu) {
       int64_t panels = (shape.outputs + 15) / 16;
       for (int64_t me = 0; me < workers; ++me)
         kernel(data.bytes, data.bytes, data.rows, data.rowStride, data.dest, data.destStride,
-               data.bias, data.residual, shape.outputs, shape.rows, shape.inputs, shape.outputs,
-               me * panels / workers, (me + 1) * panels / workers);
+               shape.rows, shape.inputs, shape.outputs, me * panels / workers,
+               (me + 1) * panels / workers, data.bias, data.residual, shape.outputs);
       for (int64_t r = 0; r < shape.rows; ++r) {
         for (int64_t n = 0; n < shape.outputs; ++n) {
           float expected = data.sum(r, n), found = data.dest[r * data.destStride + n];

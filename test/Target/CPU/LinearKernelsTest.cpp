@@ -4,7 +4,7 @@
 // format, every row count around the row classes, odd sizes, several k blocks, any division of the
 // panels, on this machine and as x86-64-v3.
 #include "lib/Target/CPU/LinearKernels.h"
-#include "test/Target/CPU/KernelHarness.h"
+#include "test/Target/CPU/LayerArguments.h"
 #include "test/Target/CPU/LinearReference.h"
 
 #include "gtest/gtest.h"
@@ -45,31 +45,10 @@ std::vector<Shape> shapes() {
 
 LoadedKernel compile(const CPUMachine &machine, const LinearVariant &variant) {
   MLIRContext *context = &kernelContext();
-  Type index = IndexType::get(context), f32 = Float32Type::get(context);
-  std::vector<Type> types = {arrayOf(variant.weightType(context)),
-                             arrayOf(variant.rowType(context)),
-                             index,
-                             arrayOf(variant.destType(context)),
-                             index,
-                             arrayOf(variant.bias ? variant.bias : f32),
-                             arrayOf(f32),
-                             index,
-                             index,
-                             index,
-                             index,
-                             index,
-                             index};
   return LoadedKernel(
-      machine, types, [&](KernelBuilder &k, ModuleOp module, llvm::ArrayRef<Val> v) {
-        LinearOperands o;
-        o.weights = v[0], o.rows = v[1], o.rowStride = v[2], o.dest = v[3], o.destStride = v[4];
-        if (variant.bias)
-          o.bias = v[5];
-        if (variant.residual)
-          o.residual = v[6], o.residualStride = v[7];
-        o.rowCount = v[8], o.inputs = v[9], o.outputs = v[10], o.firstPanel = v[11],
-        o.endPanel = v[12];
-        callLinear(k, module, machine, variant, o);
+      machine, layerTypes({variant.weightType(context)}, variant.rowType(context), variant),
+      [&](KernelBuilder &k, ModuleOp module, llvm::ArrayRef<Val> v) {
+        callLinear(k, module, machine, variant, v[0], layerOperands(v.drop_front(), variant));
       });
 }
 
@@ -91,9 +70,9 @@ void check(const LinearVariant &variant, const char *cpu) {
       for (int64_t me = 0; me < workers; ++me) {
         int64_t panels = (shape.outputs + 15) / 16;
         kernel(data.weights.data(), data.rows.data(), data.rowStride, data.dest.data(),
-               data.destStride, data.bias.data(), data.residual.data(), data.residualStride,
-               shape.rows, shape.inputs, shape.outputs, me * panels / workers,
-               (me + 1) * panels / workers);
+               data.destStride, shape.rows, shape.inputs, shape.outputs, me * panels / workers,
+               (me + 1) * panels / workers, data.bias.data(), data.residual.data(),
+               data.residualStride);
       }
       std::string difference = data.compare(expected);
       ASSERT_EQ(difference, "") << variant.name() << " on " << cpu << ", rows " << shape.rows
