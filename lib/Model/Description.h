@@ -16,7 +16,7 @@
 namespace sluice::model {
 
 /// Layers of a stacked weight or of a repeat, at most (docs/Limits.md).
-constexpr int64_t maxLayers = 1 << 16;
+constexpr int64_t maxLayers = 1 << 12;
 
 /// Lines that caused a part: the description's own first, then the config.json keys that it read.
 using Places = std::vector<FilePosition>;

@@ -308,10 +308,9 @@ void run_call(world_t *w, input_t *in) {
     faults |= bit(SLUICE_STATUS_NOT_FOUND);
   }
   if (rarely(in, 20)) {
-    args[below(in, 3)].data = NULL;
-    faults |= rows != 0 || same != 0 ? bit(SLUICE_STATUS_INVALID_ARGUMENT) : 0;
-    if (faults == 0)
-      return; // All empty but |y|, or |y| itself: both are told apart by what was drawn.
+    sluice_arg_t *arg = &args[below(in, 3)];
+    arg->data = NULL;
+    faults |= arg->dim0 != 0 ? bit(SLUICE_STATUS_INVALID_ARGUMENT) : 0; // nothing needs no place
   }
   if (rarely(in, 20)) {
     count = (int32_t)below(in, 3);

@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{"NegativeSize", SET("num_hidden_layers", -2), 2, "expected 'num_hidden_layers' to be at least 1"},
         BadConfig{"SizeOf2To62", SET("vocab_size", int64_t(1) << 62), 2, "expected a number from 1 to 2147483647"},
         BadConfig{"ProductOf2To62", SET("head_dim", int64_t(1) << 30), 2, "expected a number from 1 to 2147483647"},
-        BadConfig{"ManyLayers", SET("num_hidden_layers", int64_t(1) << 62), 2, "at most 65536"},
+        BadConfig{"ManyLayers", SET("num_hidden_layers", int64_t(1) << 62), 2, "at most 4096"},
         BadConfig{"SizeIsAString", SET("hidden_size", "24"), 2, "to be a whole number, but found a string \"24\""},
         BadConfig{"SizeIsAFraction", SET("hidden_size", 24.5), 2, "to be a whole number, but found a number 24.5"},
         BadConfig{"BiasIsANumber", SET("attention_bias", 1), 2, "to be true or false, but found a number 1"},

@@ -203,7 +203,7 @@ CONFIG = [
     ("size-2^31", config(vocab_size=1 << 31), SEEDED, 2, "expected a number from 1 to 2147483647"),
     ("size-2^64", config(vocab_size=1 << 64), SEEDED, 2, "vocab_size"),
     ("size-1e300", config(vocab_size=1e300), SEEDED, 2, "vocab_size"),
-    ("layers-2^31", config(num_hidden_layers=(1 << 31) - 1), SEEDED, 2, "at most 65536"),
+    ("layers-2^31", config(num_hidden_layers=(1 << 31) - 1), SEEDED, 2, "at most 4096"),
     ("heads-zero", config(num_attention_heads=0), SEEDED, 2, "expected 'num_attention_heads' to be at least 1"),
     ("heads-not-multiple", config(num_attention_heads=3), SEEDED, 2, "3"),
     ("kv-heads-more", config(num_key_value_heads=4), SEEDED, 2, "num_key_value_heads"),
@@ -302,7 +302,7 @@ DESCRIPTION = [
      "".join(f"  b{i}:\n    - {{block: b{i - 1}}}\n    - {{block: b{i - 1}}}\n" for i in range(1, 40)) + "functions:").replace(
          "      - {op: linear, x: h, weight: dense, to: h}", "      - {block: b39}")), YAML, 2, "expected blocks to call blocks at most 16 levels deep"),
     ("repeat-2^31", file("toy.sluice.yaml", TOY.replace("{op: linear, x: h, weight: dense, to: h}",
-     "{op: repeat, layers: 2147483647, carry: [h], steps: [{op: linear, x: h, weight: dense, to: h}]}")), YAML, 2, "expected from 1 to 65536 layers, but found 2147483647"),
+     "{op: repeat, layers: 2147483647, carry: [h], steps: [{op: linear, x: h, weight: dense, to: h}]}")), YAML, 2, "expected from 1 to 4096 layers, but found 2147483647"),
     ("no-functions", toy("functions:\n  layer:", "blocks:\n  layer:"), YAML, 2, "toy.sluice.yaml"),
     ("from-missing", toy(text="sluice: 1\nfrom: {hf: nowhere}\n"), YAML, 2, "config.json: error: cannot open"),
     ("from-unknown-key", toy(text="sluice: 1\nfrom: {url: x}\n"), YAML, 2, "key 'url' is not known in 'from'"),
