@@ -10,8 +10,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -46,6 +44,8 @@ def compile_model(model, artefact, *options):
 
 def run_inputs(artefact, inputs, *options):
     """Runs a function of the artefact on |inputs| (name -> array); returns name -> array."""
+    from safetensors.numpy import load_file, save_file
+
     with tempfile.TemporaryDirectory() as folder:
         source, result = Path(folder, "in.safetensors"), Path(folder, "out.safetensors")
         save_file(inputs, source)
