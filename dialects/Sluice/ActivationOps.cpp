@@ -11,20 +11,27 @@ LogicalResult ActivationOp::verify() {
   ShapedType result = outputType(*this);
   auto rows = cast<ShapedType>(getRows().getType());
   DimCheck dims(*this);
+  auto shapeOf = [&](DimCheck::Dim last) {
+    SmallVector<DimCheck::Dim> all = {{'R', "rows"}};
+    if (rows.getRank() == 3)
+      all.push_back({'H', "parts of a row"});
+    all.push_back(last);
+    return all;
+  };
   if (getGated()) {
-    if (failed(dims.shape(rows, "rows", {{'R', "rows"}, {'C', "channels"}})
-                   .shape(result, "result", {{'R', "rows"}, {'F', "gated channels"}})
+    if (failed(dims.shape(rows, "rows", shapeOf({'C', "channels"}))
+                   .shape(result, "result", shapeOf({'F', "gated channels"}))
                    .result()))
       return failure();
-    int64_t size = rows.getDimSize(1);
+    int64_t size = rows.getShape().back();
     if (!ShapedType::isDynamic(size) && size % 2 != 0)
       return emitOpError() << "expects an even number of channels to gate, but 'rows' has " << size
                            << "  [R2]";
     if (!ShapedType::isDynamic(size) &&
         failed(dims.size(size / 2, "half of rows", {'F', "gated channels"}).result()))
       return failure();
-  } else if (failed(dims.shape(rows, "rows", {{'R', "rows"}, {'C', "channels"}})
-                        .shape(result, "result", {{'R', "rows"}, {'C', "channels"}})
+  } else if (failed(dims.shape(rows, "rows", shapeOf({'C', "channels"}))
+                        .shape(result, "result", shapeOf({'C', "channels"}))
                         .result())) {
     return failure();
   }

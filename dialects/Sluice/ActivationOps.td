@@ -28,7 +28,8 @@ def Sluice_ActivationOp : Sluice_ComputeOp<"activation"> {
         tanh, sigmoid
         identity    x
 
-    **Shapes**  rows [R, C] · result [R, C], or with `gated` rows [R, 2F] · result [R, F]
+    **Shapes**  rows [R, C] · result [R, C], or with `gated` rows [R, 2F] · result [R, F]; or each of a row's H parts by itself:
+    rows [R, H, C] · result [R, H, C], or rows [R, H, 2F] · result [R, H, F]
 
     **Rules**
     - (R1) Each letter has one size wherever it appears.

@@ -14,6 +14,34 @@ RankedTensorType ParamOp::getLayerType() {
                                type.getEncoding());
 }
 
+RankedTensorType ParamOp::getBlockType() {
+  RankedTensorType type = getLayerType();
+  if (!getExperts())
+    return type;
+  return RankedTensorType::get(type.getShape().drop_front(), type.getElementType(),
+                               type.getEncoding());
+}
+
+std::string ParamOp::nameOfSource(StringRef source, int64_t block) {
+  std::string name = source.str();
+  size_t from = 0;
+  auto fill = [&](int64_t number) {
+    from = name.find("{}", from);
+    if (from != std::string::npos)
+      name.replace(from, 2, std::to_string(number));
+  };
+  int64_t layer = block / getBlocksOfLayer();
+  if (getStack())
+    fill(getLayers() ? (*getLayers())[layer] : layer);
+  if (getExperts())
+    fill(block % getBlocksOfLayer());
+  return name;
+}
+
+bool ParamOp::holdsAllExperts(StringRef source) {
+  return getExperts() && source.count("{}") == (getStack() ? 1u : 0u);
+}
+
 /// Numbers of a param, at most (docs/Limits.md): so that sizes in bytes, padding included, are far
 /// from the end of 64 bits.
 static constexpr uint64_t maxParamNumbers = uint64_t(1) << 46;
@@ -41,7 +69,17 @@ LogicalResult ParamOp::verify() {
       return emitOpError() << "expects dim L (layers) to lead the type, but 'stack' is " << *stack
                            << " and the type is " << type << "  [R2]";
   }
-  RankedTensorType layer = getLayerType();
+  if (auto experts = getExperts()) {
+    if (static_cast<int64_t>(*experts) <= 0)
+      return emitOpError() << "expects a positive number of experts, but 'experts' is "
+                           << static_cast<int64_t>(*experts) << "  [R2]";
+    if (getLayerType().getRank() == 0 ||
+        getLayerType().getDimSize(0) != static_cast<int64_t>(*experts))
+      return emitOpError()
+             << "expects dim E (experts) to lead the type (after L), but 'experts' is " << *experts
+             << " and the type is " << type << "  [R2]";
+  }
+  RankedTensorType layer = getBlockType();
   if (layer.getRank() == 0)
     return emitOpError() << "expects at least one dim beside L, but the type is " << type
                          << "  [R2]";
@@ -56,11 +94,27 @@ LogicalResult ParamOp::verify() {
     return emitOpError() << "expects the sources' rows to add up to " << layer.getDimSize(0)
                          << ", but they add up to " << total << "  [R3]";
   unsigned wanted = getStack() ? 1 : 0;
-  for (StringRef source : getSources().getAsValueRange<StringAttr>())
-    if (source.count("{}") != wanted)
+  for (auto [source, rows] :
+       llvm::zip(getSources().getAsValueRange<StringAttr>(), getSourceRows())) {
+    size_t found = source.count("{}");
+    if (found != wanted && !(getExperts() && found == wanted + 1))
       return emitOpError() << "expects "
                            << (wanted ? "exactly one '{}' (the layer number)" : "no '{}'")
+                           << (getExperts() ? ", and perhaps one for the expert," : "")
                            << " in the source name, but found '" << source << "'  [R5]";
+    if (getAlternating() && rows % 2 != 0)
+      return emitOpError() << "expects sources with an even number of rows for 'alternating', but '"
+                           << source << "' has " << rows << "  [R9]";
+  }
+  if (auto layers = getLayers()) {
+    bool ascending = layers->empty() || layers->front() >= 0;
+    for (size_t i = 1; i < layers->size(); ++i)
+      ascending &= (*layers)[i - 1] < (*layers)[i];
+    if (!ascending ||
+        static_cast<int64_t>(layers->size()) != static_cast<int64_t>(getStack().value_or(0)))
+      return emitOpError() << "expects 'layers' to be " << getStack().value_or(0)
+                           << " ascending numbers, one for each layer of the stack  [R8]";
+  }
   if (getLayout() == Layout::Panel && layer.getRank() != 2)
     return emitOpError() << "expects two dims (beside L) for layout 'panel', but the type is "
                          << type << "  [R6]";

@@ -17,8 +17,15 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
     stands for the layer number and the type has a leading L. Several sources are joined along their first dimension, in
     order; `source_rows` says how many rows each contributes.
 
-    With `transposed` each source lies in the checkpoint as [columns, rows] (GPT-2's Conv1D), and is turned when it is
-    packed.
+    With `experts E` each layer is E equal blocks and the type has an E after L. A source name with one `{}` more (behind that of the
+    layer) names a tensor for each expert; without it the tensor holds all experts, with E as its first dimension. Rows, columns
+    and `source_rows` are those of one expert.
+
+    `layers` says which layers of the checkpoint the L blocks are, when they are not 0, 1, 2, ...: a model may have experts in some
+    layers only.
+
+    With `transposed` each source (of one expert) lies in the checkpoint as [columns, rows] (GPT-2's Conv1D), and is turned when it
+    is packed. With `alternating` its rows take turns: first comes its row 0, 2, 4, ..., then row 1, 3, 5, ...
 
     `role` says what the param is to the layer that uses it; generated weights depend on it (docs/Contracts.md, section 5).
     `layout` is written by `place-choose-layouts`. A type with an encoding (`#sluice.blocks`) says that the sources' numbers,
@@ -26,12 +33,15 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
 
     **Rules**
     - (R1) There is at least one source, and as many `source_rows` as sources.
-    - (R2) `stack` is positive and equals the leading dimension; without it the type has no layer dimension.
-    - (R3) `source_rows` are positive and add up to the first dimension (after L).
+    - (R2) `stack` is positive and equals the leading dimension; without it the type has no layer dimension. The same for `experts` and
+      the next dimension.
+    - (R3) `source_rows` are positive and add up to the first dimension (after L and E).
     - (R4) The shape is static and no dimension is zero.
-    - (R5) With `stack`, every source name has exactly one `{}`; without it, none.
-    - (R6) `layout = panel` and `transposed` need two dimensions (after L).
-    - (R7) A type with an encoding is `#sluice.blocks`, has two dimensions (after L), and no layout but `panel`.
+    - (R5) With `stack`, every source name has exactly one `{}`; without it, none; with `experts` it may have one more.
+    - (R6) `layout = panel` and `transposed` need two dimensions (after L and E).
+    - (R7) A type with an encoding is `#sluice.blocks`, has two dimensions (after L and E), and no layout but `panel`.
+    - (R8) `layers` has L numbers, from 0 on, ascending.
+    - (R9) With `alternating` every source has an even number of rows.
 
     **Example**
     ```mlir
@@ -40,17 +50,27 @@ def Sluice_ParamOp : Sluice_Op<"param", [Symbol]> {
             "model.layers.{}.self_attn.v_proj.weight"] rows [896, 128, 128]
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$stack, Sluice_RoleAttr:$role,
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$stack, OptionalAttr<I64Attr>:$experts, Sluice_RoleAttr:$role,
                        TypeAttrOf<Sluice_StoredWeight>:$type, StrArrayAttr:$sources, DenseI64ArrayAttr:$source_rows,
-                       OptionalAttr<Sluice_LayoutAttr>:$layout, UnitAttr:$transposed);
+                       OptionalAttr<Sluice_LayoutAttr>:$layout, UnitAttr:$transposed, UnitAttr:$alternating,
+                       OptionalAttr<DenseI64ArrayAttr>:$layers);
   let assemblyFormat = [{
-    $sym_name (`stack` $stack^)? `role` custom<Word>($role) (`layout` custom<OptionalWord>($layout)^)? `:` $type
-    `from` $sources `rows` $source_rows (`transposed` $transposed^)? attr-dict
+    $sym_name (`stack` $stack^)? (`experts` $experts^)? `role` custom<Word>($role) (`layout` custom<OptionalWord>($layout)^)? `:` $type
+    `from` $sources `rows` $source_rows (`transposed` $transposed^)? (`alternating` $alternating^)? (`layers` $layers^)? attr-dict
   }];
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() { return ::llvm::cast<::mlir::RankedTensorType>(getType()); }
     /// The type of one layer (of the whole param when it is not stacked).
     ::mlir::RankedTensorType getLayerType();
+    /// The type of one expert of one layer (of the layer when there are none): what a block of memory holds.
+    ::mlir::RankedTensorType getBlockType();
+    /// Blocks of a layer, and of the whole param: block b is expert b % E of layer b / E.
+    int64_t getBlocksOfLayer() { return static_cast<int64_t>(getExperts().value_or(1)); }
+    int64_t getBlocks() { return static_cast<int64_t>(getStack().value_or(1)) * getBlocksOfLayer(); }
+    /// The tensor of `source` that holds block `block`: the source's name with numbers for `{}`.
+    std::string nameOfSource(::llvm::StringRef source, int64_t block);
+    /// Whether `source` names a tensor that holds all experts of a layer.
+    bool holdsAllExperts(::llvm::StringRef source);
   }];
   let hasVerifier = 1;
 }

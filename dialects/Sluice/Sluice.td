@@ -22,5 +22,6 @@ include "dialects/Sluice/CacheOps.td"
 include "dialects/Sluice/PoolOps.td"
 include "dialects/Sluice/SampleOps.td"
 include "dialects/Sluice/ClampOps.td"
+include "dialects/Sluice/RouteOps.td"
 
 #endif // SLUICE_TD

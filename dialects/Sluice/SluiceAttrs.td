@@ -146,11 +146,12 @@ def Sluice_BlocksAttr : Sluice_Attr<"Blocks", "blocks",
     type `scale` and one code of type `element` per number, and the number is `scale * code` in f32, exactly. The tensor's
     element type says what rows the weight takes, as for a dense weight; the numbers themselves are not rounded to it.
 
-    Codes of i8 and i4 are signed. How blocks are made: docs/Contracts.md, section 8; how they lie: section 3.
+    Codes of i8 and i4 are signed. How blocks are made: docs/Contracts.md, section 8; how they lie: section 3. Codes of f4E2M1FN
+    (0, 0.5, 1, 1.5, 2, 3, 4, 6 and a sign) with scales of f8E8M0FNU (powers of two) are MXFP4; they are read from checkpoints.
 
-    - (R1) `element` is i8 or i4, `scale` is bf16 and `rows` is 1; other encodings are not built.
-    - (R2) `columns` is a power of two from 32 to 1024.
-    - (R3) The tensor has two dimensions beside the layers and an element type of f32, bf16 or f16.
+    - (R1) `element` is i8 or i4 with a `scale` of bf16, or f4E2M1FN with f8E8M0FNU; `rows` is 1. Other encodings are not built.
+    - (R2) `columns` is a power of two from 32 to 1024; with f4E2M1FN it is 32.
+    - (R3) The tensor has two dimensions beside the layers and experts, and an element type of f32, bf16 or f16.
 
     ```mlir
     tensor<24x1152x896xbf16, #sluice.blocks<element = i8, rows = 1, columns = 128, scale = bf16>>
@@ -163,6 +164,8 @@ def Sluice_BlocksAttr : Sluice_Attr<"Blocks", "blocks",
     /// Bits of a code, and the codes in a word of 32 bits.
     int64_t getBits() const;
     int64_t getCodesPerWord() const { return 32 / getBits(); }
+    /// Whether codes are floats (MXFP4): their bits are stored as they are.
+    bool isFloat() const { return ::llvm::isa<::mlir::FloatType>(getElement()); }
     /// What is added to a signed code where it is stored: codes lie as unsigned numbers.
     int64_t getOffset() const { return int64_t(1) << (getBits() - 1); }
     /// Blocks of one output of `inputs` inputs, and the inputs of these, padding included.

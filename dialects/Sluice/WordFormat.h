@@ -58,6 +58,8 @@ SLUICE_WORDS(PoolKind)
 SLUICE_WORDS(Role)
 SLUICE_WORDS(Layout)
 SLUICE_WORDS(RowCode)
+SLUICE_WORDS(RouteScore)
+SLUICE_WORDS(RouteWeigh)
 #undef SLUICE_WORDS
 
 } // namespace sluice

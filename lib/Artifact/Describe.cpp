@@ -149,10 +149,14 @@ private:
     all.set("dtype", builder.getStringAttr(dtypeName(type.getElementType())));
     all.set("shape", builder.getI64ArrayAttr(type.getShape()));
     if (param.getStack())
-      all.set("stack", number(layout.layers));
+      all.set("stack", number(*param.getStack()));
+    if (param.getExperts())
+      all.set("experts", number(*param.getExperts()));
+    if (param.getLayers())
+      all.set("layers", builder.getI64ArrayAttr(*param.getLayers()));
     all.set("layout",
             builder.getStringAttr(stringifyLayout(param.getLayout().value_or(Layout::Rows))));
-    all.set("bytes", number(layout.layers * layout.stride));
+    all.set("bytes", number(layout.count * layout.stride));
     all.set("stride", number(layout.stride));
     all.set("role", builder.getStringAttr(stringifyRole(param.getRole())));
     if (BlocksAttr blocks = blocksOf(type)) {
@@ -174,6 +178,8 @@ private:
     all.set("sources", builder.getArrayAttr(sources));
     if (param.getTransposed())
       all.set("transposed", number(1));
+    if (param.getAlternating())
+      all.set("alternating", number(1));
     if (auto seed = module->getAttrOfType<IntegerAttr>("sluice.random_seed"))
       all.set("random_seed", seed);
     if (remote)

@@ -62,7 +62,8 @@ BlocksAttr encodingOf(OpBuilder &builder, Location loc, Attribute attribute) {
   if (!element || !scale || !rows || !columns)
     return nullptr;
   auto scaleType = typeOf(builder.getContext(), scale.getValue());
-  if (!scaleType || (element.getValue() != "i8" && element.getValue() != "i4"))
+  if (!scaleType ||
+      (element.getValue() != "i8" && element.getValue() != "i4" && element.getValue() != "mxfp4"))
     return nullptr;
   Type code = builder.getIntegerType(element.getValue() == "i8" ? 8 : 4);
   return BlocksAttr::getChecked([&] { return emitError(loc); }, builder.getContext(), code,
@@ -104,12 +105,24 @@ bool rebuildParam(OpBuilder &builder, Location loc, DictionaryAttr entry) {
     names.push_back(sourceName);
     rows.push_back(count.getInt());
   }
-  ParamOp::create(builder, loc, name, entry.getAs<IntegerAttr>("stack"),
-                  RoleAttr::get(builder.getContext(), *roleKind),
-                  TypeAttr::get(RankedTensorType::get(sizes, *type, encoding)),
-                  builder.getArrayAttr(names), builder.getDenseI64ArrayAttr(rows),
-                  LayoutAttr::get(builder.getContext(), *layoutKind),
-                  entry.contains("transposed") ? builder.getUnitAttr() : nullptr);
+  DenseI64ArrayAttr layers;
+  if (auto list = entry.getAs<ArrayAttr>("layers")) {
+    SmallVector<int64_t> numbers;
+    for (Attribute layer : list) {
+      auto integer = dyn_cast<IntegerAttr>(layer);
+      if (!integer)
+        return false;
+      numbers.push_back(integer.getInt());
+    }
+    layers = builder.getDenseI64ArrayAttr(numbers);
+  }
+  ParamOp::create(
+      builder, loc, name, entry.getAs<IntegerAttr>("stack"), entry.getAs<IntegerAttr>("experts"),
+      RoleAttr::get(builder.getContext(), *roleKind),
+      TypeAttr::get(RankedTensorType::get(sizes, *type, encoding)), builder.getArrayAttr(names),
+      builder.getDenseI64ArrayAttr(rows), LayoutAttr::get(builder.getContext(), *layoutKind),
+      entry.contains("transposed") ? builder.getUnitAttr() : nullptr,
+      entry.contains("alternating") ? builder.getUnitAttr() : nullptr, layers);
   return true;
 }
 /// The manifest of an artefact that has this variant alone.

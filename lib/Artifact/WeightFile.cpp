@@ -20,7 +20,7 @@ using namespace llvm;
 namespace sluice::artifact {
 namespace {
 
-/// One layer of a param and where it goes.
+/// One block of a param (a layer, or one of its experts) and where it goes.
 struct LayerJob {
   ParamOp param;
   int64_t layer;
@@ -134,7 +134,7 @@ bool gather(ArrayRef<Piece> pieces, ArrayRef<EncodingError> parts, model::Proble
       errors.emplace_back();
       errors.back().param = param.getSymName().str();
       errors.back().encoding = job.layout.blocks.describe();
-      errors.back().layers = job.layout.layers;
+      errors.back().layers = job.layout.count;
     }
     errors.back().add(part, job.layer);
   }
@@ -151,7 +151,7 @@ std::string makeHeader(ArrayRef<ParamOp> params) {
     int64_t offset = 0;
     for (ParamOp param : params) {
       WeightLayout layout = layoutOf(param);
-      int64_t bytes = layout.layers * layout.stride;
+      int64_t bytes = layout.count * layout.stride;
       out.attributeObject(param.getSymName(), [&] {
         out.attribute("dtype", "U8");
         out.attributeArray("shape", [&] { out.value(bytes); });
@@ -215,7 +215,7 @@ Expected<int64_t> writeWeightFile(StringRef path, ArrayRef<ParamOp> params,
   bool complete = true;
   for (ParamOp param : params) {
     WeightLayout layout = layoutOf(param);
-    for (int64_t layer = 0; layer < layout.layers; ++layer, total += layout.stride) {
+    for (int64_t layer = 0; layer < layout.count; ++layer, total += layout.stride) {
       auto sources = store.sources(param, layer, log);
       if (!sources) {
         complete = false; // go on: all missing tensors are reported together

@@ -8,14 +8,14 @@
 namespace sluice::artifact {
 
 WeightLayout layoutOf(ParamOp param) {
-  mlir::RankedTensorType layer = param.getLayerType();
+  mlir::RankedTensorType block = param.getBlockType();
   WeightLayout layout;
   layout.panel = param.getLayout() == Layout::Panel;
-  layout.layers = param.getStack().value_or(1);
-  layout.rows = layer.getDimSize(0);
-  layout.columns = layer.getNumElements() / layout.rows;
-  layout.blocks = blocksOf(layer);
-  layout.elementBytes = layer.getElementTypeBitWidth() / 8;
+  layout.count = param.getBlocks();
+  layout.rows = block.getDimSize(0);
+  layout.columns = block.getNumElements() / layout.rows;
+  layout.blocks = blocksOf(block);
+  layout.elementBytes = block.getElementTypeBitWidth() / 8;
   int64_t bytes = layout.panel ? llvm::divideCeil(layout.rows, 16) * layout.panelBytes()
                                : layout.rows * layout.columns * layout.elementBytes;
   layout.stride = llvm::alignTo(bytes, 64);

@@ -12,11 +12,11 @@ namespace sluice::artifact {
 /// The bytes of one param.
 struct WeightLayout {
   bool panel;           ///< else row-major
-  int64_t layers;       ///< 1 when it is not stacked
-  int64_t rows;         ///< N: the first dimension of a layer
+  int64_t count;        ///< blocks: layers times experts
+  int64_t rows;         ///< N: the first dimension of a block
   int64_t columns;      ///< the product of the others
   int64_t elementBytes; ///< 2 or 4; of the numbers before they are encoded
-  int64_t stride;       ///< bytes from layer to layer, a multiple of 64
+  int64_t stride;       ///< bytes from block to block, a multiple of 64
   BlocksAttr blocks;    ///< null: dense
 
   /// Elements that stand together in a panel: 1 of 4 bytes, 2 of 2 bytes.

@@ -22,20 +22,23 @@ constexpr int64_t maxLayers = 1 << 12;
 using Places = std::vector<FilePosition>;
 
 struct Source {
-  std::string name;           ///< of the tensor; `{}` stands for the layer
-  std::vector<int64_t> shape; ///< of one layer's tensor
+  std::string name;           ///< of the tensor; `{}` stands for the layer, then for the expert
+  std::vector<int64_t> shape; ///< of one layer's tensor; of one expert's part of it
 };
 
 struct Weight {
   std::string name;
   int64_t stack = 0;           ///< layers; 0: not stacked
+  std::vector<int64_t> layers; ///< which layers of the model these are; empty: all of them
+  int64_t experts = 0;         ///< blocks of a layer; 0: no experts
   std::string role;            ///< weight, scale, bias, table
   std::string dtype;           ///< f32, bf16, f16: as the compiled model keeps it
   bool transposed = false;     ///< the tensors have their two sizes the other way round
+  bool alternating = false;    ///< rows of the tensors take turns: first the even ones
   std::vector<Source> sources; ///< joined along their first dimension
   Places at;
 
-  /// The shape of one layer, sources joined.
+  /// The shape of one layer (of one expert of it), sources joined.
   std::vector<int64_t> layerShape() const;
 };
 

@@ -77,7 +77,7 @@ bool WeightStore::checkFinite(ArrayRef<ParamOp> params, bool allow, ProblemLog &
   bool fine = true;
   StringSet<> seen; // params may share a tensor
   for (ParamOp param : params)
-    for (int64_t layer = 0, end = param.getStack().value_or(1); layer != end; ++layer) {
+    for (int64_t layer = 0, end = param.getBlocks(); layer != end; ++layer) {
       ProblemLog missing; // is reported by whoever packs
       auto tensors = sources(param, layer, missing);
       if (!tensors)

@@ -62,6 +62,8 @@ void Importer::weight(const Weight &weight) {
   SmallVector<int64_t> shape;
   if (weight.stack)
     shape.push_back(weight.stack);
+  if (weight.experts)
+    shape.push_back(weight.experts);
   append_range(shape, weight.layerShape());
   SmallVector<mlir::Attribute> names;
   SmallVector<int64_t> rows;
@@ -71,11 +73,14 @@ void Importer::weight(const Weight &weight) {
   }
   ParamOp::create(b, locationOf(b.getContext(), weight.at), b.getStringAttr(weight.name),
                   weight.stack ? b.getI64IntegerAttr(weight.stack) : nullptr,
+                  weight.experts ? b.getI64IntegerAttr(weight.experts) : nullptr,
                   RoleAttr::get(b.getContext(), *symbolizeRole(weight.role)),
                   mlir::TypeAttr::get(mlir::RankedTensorType::get(
                       shape, elementType(b.getContext(), weight.dtype))),
                   b.getArrayAttr(names), b.getDenseI64ArrayAttr(rows), nullptr,
-                  weight.transposed ? b.getUnitAttr() : nullptr);
+                  weight.transposed ? b.getUnitAttr() : nullptr,
+                  weight.alternating ? b.getUnitAttr() : nullptr,
+                  weight.layers.empty() ? nullptr : b.getDenseI64ArrayAttr(weight.layers));
 }
 
 mlir::Type Importer::inputType(const InputType &type) {

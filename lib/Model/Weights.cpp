@@ -114,20 +114,21 @@ std::unique_ptr<WeightStore> WeightStore::open(mlir::ModuleOp module, ProblemLog
   return store;
 }
 
-std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int64_t layer,
+std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int64_t block,
                                                               ProblemLog &log) const {
   std::vector<WeightTensor> all;
   for (auto [attribute, rows] : zip(param.getSources(), param.getSourceRows())) {
     StringRef pattern = cast<mlir::StringAttr>(attribute).getValue();
     WeightTensor tensor;
-    size_t mark = pattern.find("{}");
-    tensor.name = mark == StringRef::npos
-                      ? pattern.str()
-                      : (pattern.substr(0, mark) + Twine(layer) + pattern.substr(mark + 2)).str();
-    append_range(tensor.shape, param.getLayerType().getShape());
+    tensor.name = param.nameOfSource(pattern, block);
+    append_range(tensor.shape, param.getBlockType().getShape());
     tensor.shape.front() = rows;
     tensor.role = param.getRole();
     tensor.transposed = param.getTransposed();
+    tensor.alternating = param.getAlternating();
+    bool holdsAll = param.holdsAllExperts(pattern);
+    if (holdsAll)
+      tensor.first = block % param.getBlocksOfLayer() * tensor.elements();
     if (!randomSeed) {
       tensor.view = checkpoint ? checkpoint->find(tensor.name) : nullptr;
       StringRef where = checkpoint ? checkpoint->directory() : "the module";
@@ -140,6 +141,8 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
       SmallVector<int64_t> stored(tensor.shape);
       if (tensor.transposed)
         std::reverse(stored.begin(), stored.end());
+      if (holdsAll)
+        stored.insert(stored.begin(), param.getBlocksOfLayer());
       if (ArrayRef(tensor.view->shape) != ArrayRef(stored) ||
           (dtype != DType::F32 && dtype != DType::BF16 && dtype != DType::F16)) {
         log.badInput(where, "tensor '" + tensor.name + "': expected F32, BF16 or F16 of shape " +
@@ -157,13 +160,18 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
 /// tensor: |run|(where the first of them is there, step, how many, from which of the count on).
 static void forEachStretch(const WeightTensor &tensor, int64_t first, int64_t count,
                            function_ref<void(int64_t, int64_t, int64_t, int64_t)> run) {
-  if (!tensor.transposed)
-    return run(first, 1, count, 0);
+  if (!tensor.transposed && !tensor.alternating)
+    return run(tensor.first + first, 1, count, 0);
   int64_t rows = tensor.rows(), columns = tensor.rowSize();
   for (int64_t done = 0; done < count;) {
     int64_t row = (first + done) / columns, column = (first + done) % columns;
     int64_t now = std::min(columns - column, count - done);
-    run(column * rows + row, rows, now, done);
+    if (tensor.alternating)
+      row = row < rows / 2 ? 2 * row : 2 * (row - rows / 2) + 1;
+    if (tensor.transposed)
+      run(tensor.first + column * rows + row, rows, now, done);
+    else
+      run(tensor.first + row * columns + column, 1, now, done);
     done += now;
   }
 }
@@ -236,12 +244,16 @@ void WeightStore::read(const WeightTensor &tensor, int64_t first, int64_t count,
 
 std::optional<std::vector<float>> WeightStore::layer(ParamOp param, int64_t layer,
                                                      ProblemLog &log) const {
-  std::optional<std::vector<WeightTensor>> tensors = sources(param, layer, log);
-  if (!tensors)
-    return std::nullopt;
+  std::vector<WeightTensor> tensors;
+  for (int64_t expert = 0, end = param.getBlocksOfLayer(); expert != end; ++expert) {
+    std::optional<std::vector<WeightTensor>> mine = sources(param, layer * end + expert, log);
+    if (!mine)
+      return std::nullopt;
+    append_range(tensors, *mine);
+  }
   mlir::Type type = param.getTensorType().getElementType();
   std::vector<float> all;
-  for (const WeightTensor &tensor : *tensors) {
+  for (const WeightTensor &tensor : tensors) {
     size_t before = all.size();
     all.resize(before + tensor.elements());
     MutableArrayRef<float> mine = MutableArrayRef(all).drop_front(before);

@@ -111,7 +111,7 @@ void printMemory(ModuleOp module, raw_ostream &os) {
   double weights = 0;
   for (auto param : module.getOps<ParamOp>()) {
     artifact::WeightLayout layout = artifact::layoutOf(param);
-    double bytes = static_cast<double>(layout.layers * layout.stride);
+    double bytes = static_cast<double>(layout.count * layout.stride);
     os << llvm::formatv("  {0,-34}{1,12}  {2}, {3}\n", "weight " + param.getSymName().str(),
                         bytesText(bytes), layout.panel ? "panels" : "rows",
                         getElementTypeOrSelf(param.getTensorType()));
@@ -363,7 +363,7 @@ json::Value explanationAsJson(ModuleOp module, const CPUMachine &machine,
     artifact::WeightLayout layout = artifact::layoutOf(param);
     weights.push_back(json::Object{{"name", param.getSymName()},
                                    {"layout", layout.panel ? "panel" : "rows"},
-                                   {"bytes", layout.layers * layout.stride}});
+                                   {"bytes", layout.count * layout.stride}});
   }
   root["weights"] = std::move(weights);
   return root;

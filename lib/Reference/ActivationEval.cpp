@@ -82,7 +82,7 @@ double sluice::reference::functionSlope(Function function, double x) {
 
 static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
   const Tensor &rows = frame.tensor(op.getRows());
-  int64_t R = rows.dim(0), C = rows.dim(1);
+  int64_t C = rows.shape.back(), R = C ? rows.count() / C : 0; // parts of rows count as rows
   if (op.getGated() && C % 2 != 0)
     return op.emitError() << "expects an even number of channels to gate, but 'rows' has " << C;
   int64_t F = op.getGated() ? C / 2 : C;
@@ -92,11 +92,13 @@ static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
   };
   double inputScale = number(op.getInputScale(), 1), outputScale = number(op.getOutputScale(), 1),
          limit = number(op.getLimit(), HUGE_VAL), upOffset = number(op.getUpOffset(), 0);
+  SmallVector<int64_t> shape(rows.shape);
+  shape.back() = F;
   Tensor result =
-      Tensor::bounded(cast<ShapedType>(op.getResult().getType()).getElementType(), {R, F});
+      Tensor::bounded(cast<ShapedType>(op.getResult().getType()).getElementType(), shape);
   for (int64_t r = 0; r < R; ++r)
     for (int64_t j = 0; j < F; ++j) {
-      double x = rows({r, j});
+      double x = rows.numbers[r * C + j];
       if (x > limit) // not std::min, which would lose a NaN
         x = limit;
       x *= inputScale;
@@ -104,7 +106,7 @@ static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
       if (op.getInputScale() && std::isfinite(x))
         slack += 2 * u * std::fabs(x) * functionSlope(function, x);
       if (op.getGated()) {
-        double gate = rows({r, F + j});
+        double gate = rows.numbers[r * C + F + j];
         gate = (gate > limit ? limit : gate < -limit ? -limit : gate) + upOffset;
         value *= gate;
         slack = slack * std::fabs(gate) + (op.getUpOffset() ? 4 : 2) * u * std::fabs(value);
@@ -113,7 +115,7 @@ static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
         value *= outputScale;
         slack = slack * std::fabs(outputScale) + 2 * u * std::fabs(value);
       }
-      result.put(result.at({r, j}), value, slack);
+      result.put(r * F + j, value, slack);
     }
   return frame.give(op.getResult(), std::move(result));
 }

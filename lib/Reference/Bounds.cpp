@@ -78,6 +78,16 @@ llvm::ArrayRef<Row> table() {
       {"pool first, last", "f32", "exact", "copies"},
       {"sample", "i32, i64", "exact",
        "a draw whose margin is under the bound of exp may differ; the tests' seeds have none"},
+      {"route", "f32",
+       "(s + chain(choices) + 8u + mean s of the choices) abs weight + tiny, s = exponential + 2u "
+       "(abs(logit - max) + 2) + tree(E) + mean s for softmax (chain(choices) for tree(E) over "
+       "choices), 16u for sigmoid, 24u for sqrt_softplus",
+       "one function per score, one sum and one division; ids are exact, but with a bias or "
+       "top_two where two differ by less than that"},
+      {"route.experts", "f32, bf16, f16, codes", "as linear without an epilogue, 2u M more",
+       "the same chain over one expert's weights"},
+      {"route.combine", "f32", "chain(C) sum of abs(weight * row) + 2u (abs result + abs residual)",
+       "one chain of fused steps over the choices"},
       {"clamp", "f32, bf16", "exact, signs of zeros included",
        "the result is one of the inputs, up to sign"},
       {"results of 16 bits", "bf16, f16", "round(exact - bound) to round(exact + bound)",

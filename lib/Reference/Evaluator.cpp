@@ -112,7 +112,8 @@ LogicalResult Evaluator::run(Operation *op, Frame &frame) {
   unsigned roughened = 0;
   // Codes of rows are a rounding too, and a rougher one.
   auto linear = dyn_cast<LinearOp>(op);
-  bool encodesRows = linear && linear.getInputs();
+  auto experts = dyn_cast<RouteExpertsOp>(op);
+  bool encodesRows = (linear && linear.getInputs()) || (experts && experts.getInputs());
   for (Value operand : op->getOperands()) {
     Exactness exactness = exactnessOf(frame.datum(operand));
     roughened |= exactness.roughened;

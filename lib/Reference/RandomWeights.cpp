@@ -37,21 +37,25 @@ static float shape(Role role, float raw, int64_t fanIn) {
 }
 
 FailureOr<Tensor> RandomWeights::read(ParamOp param, int64_t layer) {
-  RankedTensorType type = param.getLayerType();
+  RankedTensorType type = param.getLayerType(), block = param.getBlockType();
   Tensor result(type.getElementType(), type.getShape());
-  int64_t perRow = result.count() / type.getDimSize(0), at = 0;
-  for (auto [source, rows] :
-       llvm::zip(param.getSources().getAsValueRange<StringAttr>(), param.getSourceRows())) {
-    std::string name = source.str();
-    if (param.getStack())
-      name.replace(name.find("{}"), 2, std::to_string(layer));
-    // The source's own order and last size count.
-    bool turned = param.getTransposed();
-    int64_t fanIn = turned ? rows : type.getShape().back();
-    for (int64_t i = 0; i < rows * perRow; ++i, ++at) {
-      int64_t index = turned ? i % perRow * rows + i / perRow : i;
-      result.put(at, shape(param.getRole(), randomValue(seed, name, index), fanIn));
+  int64_t perRow = block.getNumElements() / block.getDimSize(0), at = 0;
+  int64_t experts = param.getBlocksOfLayer();
+  for (int64_t expert = 0; expert < experts; ++expert)
+    for (auto [source, rows] :
+         llvm::zip(param.getSources().getAsValueRange<StringAttr>(), param.getSourceRows())) {
+      std::string name = param.nameOfSource(source, layer * experts + expert);
+      // The source's own order and last size count.
+      bool turned = param.getTransposed();
+      int64_t fanIn = turned ? rows : block.getShape().back();
+      int64_t base = param.holdsAllExperts(source) ? expert * rows * perRow : 0;
+      for (int64_t i = 0; i < rows * perRow; ++i, ++at) {
+        int64_t row = i / perRow, column = i % perRow;
+        if (param.getAlternating())
+          row = row < rows / 2 ? 2 * row : 2 * (row - rows / 2) + 1;
+        int64_t index = base + (turned ? column * rows + row : row * perRow + column);
+        result.put(at, shape(param.getRole(), randomValue(seed, name, index), fanIn));
+      }
     }
-  }
   return result;
 }

@@ -26,6 +26,7 @@ const RuleBook &RuleBook::all() {
     addPoolRules(rules);
     addSampleRules(rules);
     addClampRules(rules);
+    addRouteRules(rules);
     // The rest of the tensor stage.
     addArithRules(rules);
     addTensorRules(rules);

@@ -22,6 +22,7 @@ void addNormRules(RuleBook &book);
 void addParamRules(RuleBook &book);
 void addPoolRules(RuleBook &book);
 void addRopeRules(RuleBook &book);
+void addRouteRules(RuleBook &book);
 void addSampleRules(RuleBook &book);
 
 void addArithRules(RuleBook &book);

@@ -15,12 +15,14 @@
 
 namespace sluice::model {
 
-/// One source tensor of one layer of a param.
+/// One source tensor of one block of a param: of a layer, or of one of its experts.
 struct WeightTensor {
   std::string name;                 ///< in the checkpoint, the layer filled in
   llvm::SmallVector<int64_t> shape; ///< static, checked against the param
   Role role = Role::Weight;
-  bool transposed = false; ///< the tensor itself has the sizes the other way round
+  bool transposed = false;  ///< the tensor itself has the sizes the other way round
+  bool alternating = false; ///< its rows take turns: 0, 2, 4, ... come before 1, 3, 5, ...
+  int64_t first = 0;        ///< element of the tensor where this block begins (one of its experts)
   /// The checkpoint's tensor, mapped: little-endian, row-major, no alignment. Null: generated.
   const TensorView *view = nullptr;
 
@@ -40,10 +42,10 @@ public:
   /// Set when the weights are generated.
   std::optional<uint64_t> seed() const { return randomSeed; }
 
-  /// The sources of |layer| of |param| (0 when it is not stacked), in the order in which their rows
+  /// The sources of block |block| of |param| (ParamOp::getBlocks), in the order in which their rows
   /// are joined. Nullopt after reporting a missing tensor, another shape or a dtype that is not
   /// F32, BF16 or F16. The tensors live as long as the store.
-  std::optional<std::vector<WeightTensor>> sources(ParamOp param, int64_t layer,
+  std::optional<std::vector<WeightTensor>> sources(ParamOp param, int64_t block,
                                                    ProblemLog &log) const;
 
   /// Elements [first, first + out.size()) of |tensor|, row-major, as f32: exact for every dtype

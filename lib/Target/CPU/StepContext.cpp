@@ -152,7 +152,7 @@ int64_t StepContext::kvNumber(StringRef symbol) { return numberOf<KVOp>(module()
 static int64_t groupOf(Type element) { return element.isF32() ? 1 : 2; }
 
 int64_t weightBlockBytes(ParamOp param) {
-  RankedTensorType type = param.getLayerType();
+  RankedTensorType type = param.getBlockType();
   if (BlocksAttr blocks = blocksOf(type))
     return blocks.getLayerBytes(type.getDimSize(0), type.getDimSize(1));
   int64_t elements = type.getNumElements();
@@ -173,9 +173,10 @@ WeightView StepContext::weight(Value tensor) {
                       k.pointerType());
   int64_t bytes = weightBlockBytes(param);
   if (Value layer = use.getLayer())
-    pointer = advance(pointer, scalar(layer) * bytes);
-  RankedTensorType type = param.getLayerType();
+    pointer = advance(pointer, scalar(layer) * (bytes * param.getBlocksOfLayer()));
+  RankedTensorType type = param.getBlockType();
   WeightView view;
+  view.blockBytes = bytes;
   view.blocks = blocksOf(type);
   view.array = k.arrayAt(pointer, view.blocks ? k.i32Type() : type.getElementType());
   if (view.blocks)

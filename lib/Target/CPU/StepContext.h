@@ -39,7 +39,8 @@ struct WeightView {
   Val scales; ///< the same memory as scales; empty for a dense one
   Layout layout;
   BlocksAttr blocks;           ///< null: dense
-  mlir::RankedTensorType type; ///< without the layers
+  mlir::RankedTensorType type; ///< without the layers and experts
+  int64_t blockBytes = 0;      ///< from expert to expert
 };
 
 /// Fields of sluice_batch_t. Counts are of type index, arrays are memref<?xi32>.
@@ -160,7 +161,7 @@ private:
 void emitTrap(KernelBuilder &k, mlir::ModuleOp module, Val record, Val code, Val location,
               Val value, Val bound);
 
-/// Bytes of one layer's block of a weight (docs/Contracts.md, section 3).
+/// Bytes of one block of a weight (docs/Contracts.md, section 3).
 int64_t weightBlockBytes(ParamOp param);
 
 } // namespace sluice::cpu

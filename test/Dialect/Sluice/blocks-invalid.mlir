@@ -1,12 +1,12 @@
 // Encodings of weights: each rule with its message, and who refuses codes.
 // RUN: sluice-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @below {{expects codes of i8 or i4, but found 'i16'  [R1]}}
+// expected-error @below {{expects codes of i8, i4 or f4E2M1FN, but found 'i16'  [R1]}}
 func.func private @r1_element(tensor<5x64xf32, #sluice.blocks<element = i16, rows = 1, columns = 32, scale = bf16>>)
 
 // -----
 
-// expected-error @below {{expects codes of i8 or i4, but found 'f8E4M3FN'  [R1]}}
+// expected-error @below {{expects codes of i8, i4 or f4E2M1FN, but found 'f8E4M3FN'  [R1]}}
 func.func private @r1_other_encodings(tensor<5x64xf32, #sluice.blocks<element = f8E4M3FN, rows = 128, columns = 128, scale = f32>>)
 
 // -----
@@ -31,7 +31,7 @@ func.func private @r2_wide(tensor<5x64xf32, #sluice.blocks<element = i4, rows = 
 
 // -----
 
-// expected-error @below {{expects a weight of two dims (beside L) for codes, but it has 1  [R3]}}
+// expected-error @below {{expects a weight of two dims (beside L and E) for codes, but it has 1  [R3]}}
 func.func private @r3_rank(tensor<64xf32, #sluice.blocks<element = i8, rows = 1, columns = 32, scale = bf16>>)
 
 // -----
