@@ -152,6 +152,8 @@ bool Resolver::readAt(const YamlNode &node, Places &places) {
   std::optional<std::vector<std::string>> all = words(node);
   if (!all)
     return false;
+  if (all->empty())
+    return bad(node.offset, "expected at least one FILE:LINE:COLUMN, but found an empty list");
   for (auto [index, place] : enumerate(*all)) {
     auto [rest, column] = StringRef(place).rsplit(':');
     auto [file, line] = rest.rsplit(':');

@@ -303,6 +303,8 @@ DESCRIPTION = [
          "      - {op: linear, x: h, weight: dense, to: h}", "      - {block: b39}")), YAML, 2, "expected blocks to call blocks at most 16 levels deep"),
     ("repeat-2^31", file("toy.sluice.yaml", TOY.replace("{op: linear, x: h, weight: dense, to: h}",
      "{op: repeat, layers: 2147483647, carry: [h], steps: [{op: linear, x: h, weight: dense, to: h}]}")), YAML, 2, "expected from 1 to 4096 layers, but found 2147483647"),
+    ("step-at-nothing", toy("weight: dense, to: h}", "weight: dense, to: h, at: []}"), YAML, 2,
+     "expected at least one FILE:LINE:COLUMN, but found an empty list"),
     ("no-functions", toy("functions:\n  layer:", "blocks:\n  layer:"), YAML, 2, "toy.sluice.yaml"),
     ("from-missing", toy(text="sluice: 1\nfrom: {hf: nowhere}\n"), YAML, 2, "config.json: error: cannot open"),
     ("from-unknown-key", toy(text="sluice: 1\nfrom: {url: x}\n"), YAML, 2, "key 'url' is not known in 'from'"),
