@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one file that names target intrinsics.
+// The one file that names target intrinsics, or writes assembly.
 #include "lib/Target/CPU/Intrinsics.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -43,6 +43,14 @@ Val dot4(KernelBuilder &k, const CPUMachine &machine, Val sums, Val x, Val y) {
     sums = sums + left * right;
   }
   return sums;
+}
+
+void keepInMemory(KernelBuilder &k) {
+  OpBuilder &b = k.builder();
+  LLVM::InlineAsmOp::create(b, k.location(), TypeRange{}, ValueRange{}, /*asm_string=*/"",
+                            /*constraints=*/"~{memory}", /*has_side_effects=*/true,
+                            /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                            /*asm_dialect=*/{}, /*operand_attrs=*/{});
 }
 
 } // namespace sluice::cpu

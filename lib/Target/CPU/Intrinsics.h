@@ -23,6 +23,10 @@ Val scaleByPower(KernelBuilder &k, Val x, Val n);
 /// the same numbers on all others.
 Val dot4(KernelBuilder &k, const CPUMachine &machine, Val sums, Val x, Val y);
 
+/// No instruction, but the optimiser must have stored what came before and must load anew what
+/// comes after: what a loop adds to in memory does not move into registers that it lacks.
+void keepInMemory(KernelBuilder &k);
+
 } // namespace sluice::cpu
 
 #endif

@@ -125,6 +125,11 @@ void KernelBuilder::prefetch(Val mem, Idx at, unsigned locality) {
                              /*isDataCache=*/true);
 }
 
+void KernelBuilder::prefetchForStore(Val mem, Idx at) {
+  memref::PrefetchOp::create(b, loc, mem, ValueRange{index(at)}, /*isWrite=*/true, /*locality=*/3,
+                             /*isDataCache=*/true);
+}
+
 Val KernelBuilder::view(Val bytes, Idx byte, Type element, Idx count) {
   return val(memref::ViewOp::create(b, loc, arrayOf(element), bytes, index(byte),
                                     ValueRange{index(count)}));

@@ -134,6 +134,8 @@ public:
   Val firstLanes(Val count, int64_t lanes = kLanes);
   /// |locality| 0 = streamed once ... 3 = keep in L1. A wrong address is harmless.
   void prefetch(Val mem, Idx at, unsigned locality = 3);
+  /// For writing, into L2 at least, so that a store later does not wait for the line.
+  void prefetchForStore(Val mem, Idx at);
   /// A 1-D memref of |count| elements of |element| that starts |byte| bytes into |bytes|
   /// (memref<?xi8>).
   Val view(Val bytes, Idx byte, mlir::Type element, Idx count);

@@ -4,7 +4,8 @@
 //
 //   rows in blocks            rows of a block, copied or encoded, stay in L2
 //     panels in blocks        partial sums of a block stay in a scratch array
-//       inputs in blocks      as many as the scratch for rows holds: all of them for few rows
+//       inputs in blocks      as many as the scratch for rows holds: all of them for few rows, and
+//                             for codes, unless there are very many
 //         row classes         the largest first
 //           panel steps       for many rows, panels are decoded here once
 //             row tiles
@@ -40,17 +41,22 @@ PanelShape::PanelShape(KernelBuilder &k, BlocksAttr encoding, Val inputs) {
 
 namespace {
 
-/// Rows of a block, panels of a block, and what the scratch for rows holds for as many rows.
-constexpr int64_t kRows = 96, kPanels = 32, kPanelsOfFew = 4;
-constexpr int64_t kSumStride = kPanels * kLanes + kLanes;
-/// Inputs of a block of inputs, for many rows: f32 and codes.
-constexpr int64_t kInputs = 512, kCodedInputs = 2048;
-/// Up to so many rows all inputs are taken at once (what fits for eight), so that each panel is one
-/// stream. More rows than three meet panels that are decoded into a scratch array, which holds
-/// kInputs.
-constexpr int64_t kFewCodedRows = 8, kFewRows = 3;
+/// Rows as f32: rows of a block, panels of a block, and what the scratch for rows holds for as many
+/// rows.
+constexpr int64_t kRows = 96, kPanels = 32, kInputs = 512;
+/// Up to so many rows all inputs are taken at once, so that each panel is one stream. More rows
+/// meet panels that are decoded into a scratch array, which holds kInputs.
+constexpr int64_t kFewRows = 3;
 /// Rows are apart by an odd number of cache lines.
 constexpr int64_t kPad = 16;
+
+/// Rows as codes: so many bytes of them stay in L2 (a quarter of it or half), so that weights come
+/// from memory once for as many rows as they hold, at most kMostRows.
+constexpr int64_t kCodedBytes = 640 << 10, kRowsOfTile = 12, kMostRows = 43 * kRowsOfTile;
+
+/// With some rows the classes take a panel one after the other; few panels stay in L2 until the
+/// last has had them, so that memory is read once.
+constexpr int64_t kFewPanels = 4;
 
 class BlocksEmitter {
 public:
@@ -67,16 +73,21 @@ private:
     Val row, rowEnd, panel, panelEnd, from, to;
   };
   void emitRows(const Part &part);
+  void forClasses(const Part &part,
+                  llvm::function_ref<void(const RowClass &, Val row, Val rowEnd)> body);
   void emitClass(const RowClass &rowClass, bool decoded, const Part &part, Val row, Val rowEnd);
   void emitStep(int64_t rows, int64_t panels, bool decoded, const Part &part, Val row, Val rowEnd,
                 Val panel);
   SmallVector<RowClass> rowClasses() const;
 
   int64_t columns() const { return variant.blocks.getColumns(); }
-  /// Inputs of a block of inputs, for many rows.
+  /// Inputs of a block of inputs: what fits for a tile of codes.
   int64_t inputsPerPart() const {
-    return std::max(variant.codedRows ? kCodedInputs : kInputs, columns());
+    return variant.codedRows ? kCodedBytes / kRowsOfTile / columns() * columns()
+                             : std::max(kInputs, columns());
   }
+  /// Sums of a row.
+  int64_t sumStride() const { return (variant.codedRows ? kFewPanels : kPanels) * kLanes + kLanes; }
 
   KernelBuilder &k;
   ModuleOp module;
@@ -85,13 +96,13 @@ private:
   const BlocksWeights &weights;
   const LinearOperands &o;
   PanelShape shape;
-  Val sums;            ///< scratch: partial sums of a block
-  Val copied;          ///< scratch: f32 rows
-  Val codes, rowWords; ///< scratch: rows as codes; the same as words of four
-  Val scales, starts;  ///< scratch: per row and block, of codes
-  Val decoded;         ///< scratch: panels of a step
-  Val rowStride;       ///< elements of |copied| or |rowWords|
-  Val blockStride;     ///< elements of |scales| and |starts|
+  Val sums;           ///< scratch: partial sums of a block
+  Val copied;         ///< scratch: f32 rows
+  Val rowWords;       ///< scratch: rows as codes, in words of four
+  Val scales, starts; ///< scratch: per row and block, of codes
+  Val decoded;        ///< scratch: panels of a step
+  Val rowStride;      ///< elements of |copied| or |rowWords|
+  Val blockStride;    ///< elements of |scales| and |starts|
 };
 
 } // namespace
@@ -101,42 +112,52 @@ static Val wholeSteps(Val from, Val to, int64_t step) { return from + (to - from
 
 SmallVector<RowClass> BlocksEmitter::rowClasses() const {
   bool many = machine.vectorRegisters == 32 && machine.vectorBytes == 64;
-  // Codes need an integer and an f32 sum for each number of a tile.
+  // Codes need an integer in a register for each number of a tile, and a few for what joins sums.
   if (variant.codedRows)
-    return many ? SmallVector<RowClass>{{6, {2, 1}}, {4, {2, 1}}, {2, {4, 2, 1}}, {1, {4, 2, 1}}}
+    return many ? SmallVector<RowClass>{{12, {2, 1}},
+                                        {8, {2, 1}},
+                                        {4, {2, 1}},
+                                        {2, {4, 2, 1}},
+                                        {1, {4, 2, 1}}}
                 : SmallVector<RowClass>{{2, {1}}, {1, {1}}};
   return many ? SmallVector<RowClass>{{12, {2, 1}}, {6, {2, 1}}, {4, {1}}, {2, {2, 1}}, {1, {2, 1}}}
               : SmallVector<RowClass>{{4, {1}}, {2, {1}}, {1, {1}}};
 }
 
 void BlocksEmitter::emit() {
-  int64_t most = inputsPerPart(), room = kRows * (most + 4 * kPad);
-  sums = k.scratch(k.f32Type(), kRows * kSumStride);
-  Val few = o.rowCount <= (variant.codedRows ? kFewCodedRows : kFewRows);
-  int64_t mostFew = kRows * most / kFewCodedRows / columns() * columns();
-  Val perPart = k.select(few, k.index(mostFew / columns()), k.index(most / columns()));
-  // A stride that fits what is really there keeps few rows close together.
-  Val inputsThere = k.min(perPart, shape.blocks) * columns();
-  blockStride = k.min(perPart, shape.blocks);
+  int64_t most = inputsPerPart();
+  Val perPart, rowsAtOnce, panelsAtOnce;
   if (variant.codedRows) {
-    codes = k.scratch(k.builder().getI8Type(), room);
-    rowWords = k.view(codes, 0, k.i32Type(), room / 4);
-    scales = k.scratch(k.f32Type(), kRows * most / columns());
-    starts = k.scratch(k.i32Type(), kRows * most / columns());
-    rowStride = inputsThere / 4 + kPad;
+    perPart = k.index(most / columns());
+    blockStride = k.min(perPart, shape.blocks);
+    rowStride = blockStride * (columns() / 4);
+    // As many rows as have room, divided evenly.
+    Val room = k.min(k.index(kMostRows), k.index(kCodedBytes / 4) / rowStride);
+    Val times = k.ceilDiv(o.rowCount, k.max(room / kRowsOfTile, k.index(1)) * kRowsOfTile);
+    rowsAtOnce = k.alignUp(k.ceilDiv(o.rowCount, k.max(times, k.index(1))), kRowsOfTile);
+    panelsAtOnce = k.index(kFewPanels);
+    sums = k.scratch(k.f32Type(), kMostRows * sumStride());
+    rowWords = k.scratch(k.i32Type(), kCodedBytes / 4);
+    scales = k.scratch(k.f32Type(), kCodedBytes / columns());
+    starts = k.scratch(k.i32Type(), kCodedBytes / columns());
   } else {
+    int64_t room = kRows * (most + 4 * kPad);
+    Val few = o.rowCount <= kFewRows;
+    int64_t mostFew = kRows * most / 8 / columns() * columns();
+    perPart = k.select(few, k.index(mostFew / columns()), k.index(most / columns()));
+    // A stride that fits what is really there keeps few rows close together.
+    rowStride = k.min(perPart, shape.blocks) * columns() + kPad;
+    rowsAtOnce = k.index(kRows);
+    panelsAtOnce = k.select(few & (o.rowCount >= 2), k.index(kFewPanels), k.index(kPanels));
+    sums = k.scratch(k.f32Type(), kRows * sumStride());
     copied = k.scratch(k.f32Type(), room);
-    rowStride = inputsThere + kPad;
     decoded = k.scratch(k.f32Type(), rowClasses().front().panels.front() * most * kLanes);
   }
 
-  // With some rows the classes take a panel one after the other; few panels stay in L2 until the
-  // last has had them, so that memory is read once.
-  Val panelsAtOnce = k.select(few & (o.rowCount >= 2), k.index(kPanelsOfFew), k.index(kPanels));
   Val isWhole = shape.blocks <= perPart;
-  k.forLoop(0, o.rowCount, kRows, [&](Val row) {
+  k.forLoop(0, o.rowCount, rowsAtOnce, [&](Val row) {
     Part part;
-    part.row = row, part.rowEnd = k.min(row + kRows, o.rowCount);
+    part.row = row, part.rowEnd = k.min(row + rowsAtOnce, o.rowCount);
     part.from = k.index(0), part.to = shape.blocks;
     k.ifThen(isWhole, [&] { emitRows(part); });
     k.forLoop(o.firstPanel, o.endPanel, panelsAtOnce, [&](Val panel) {
@@ -144,33 +165,40 @@ void BlocksEmitter::emit() {
       k.forLoop(0, shape.blocks, perPart, [&](Val from) {
         part.from = from, part.to = k.min(from + perPart, shape.blocks);
         k.ifElse(isWhole, [] {}, [&] { emitRows(part); });
-        Val at = row;
-        for (const RowClass &rowClass : rowClasses()) {
-          Val to = wholeSteps(at, part.rowEnd, rowClass.rows);
-          k.ifThen(at < to, [&] {
-            bool decoded = !variant.codedRows && rowClass.rows > 2;
-            emitClass(rowClass, decoded, part, at, to);
-          });
-          at = to;
-        }
+        forClasses(part, [&](const RowClass &rowClass, Val at, Val to) {
+          bool decoded = !variant.codedRows && rowClass.rows > 2;
+          emitClass(rowClass, decoded, part, at, to);
+        });
       });
-      emitFinish(k, machine, variant, o, sums, k.index(0), kSumStride, part.row, part.rowEnd,
+      emitFinish(k, machine, variant, o, sums, k.index(0), sumStride(), part.row, part.rowEnd,
                  part.panel, part.panelEnd);
     });
   });
 }
 
+void BlocksEmitter::forClasses(
+    const Part &part, llvm::function_ref<void(const RowClass &, Val row, Val rowEnd)> body) {
+  Val at = part.row;
+  for (const RowClass &rowClass : rowClasses()) {
+    Val to = wholeSteps(at, part.rowEnd, rowClass.rows);
+    k.ifThen(at < to, [&] { body(rowClass, at, to); });
+    at = to;
+  }
+}
+
 void BlocksEmitter::emitRows(const Part &part) {
   Val begin = part.from * columns(), padded = (part.to - part.from) * columns();
-  Val count = part.rowEnd - part.row;
-  Val sourceAt = part.row * o.rowStride + begin;
   if (variant.codedRows)
-    callEncodeRows(k, module, variant.blocks, variant.rows, o.rows, sourceAt, o.rowStride, count,
-                   o.inputs - begin, part.to - part.from, codes, rowStride * 4, scales, starts,
-                   blockStride);
+    forClasses(part, [&](const RowClass &rowClass, Val row, Val rowEnd) {
+      callEncodeRows(k, module, variant.blocks, rowClass.rows, variant.rows, o.rows,
+                     row * o.rowStride + begin, o.rowStride, rowEnd - row, o.inputs - begin,
+                     part.to - part.from, rowWords, scales, starts, row - part.row, rowStride,
+                     blockStride);
+    });
   else
-    callCopyRows(k, module, variant.rows, o.rows, sourceAt, o.rowStride, count,
-                 k.min(o.inputs - begin, padded), padded, copied, rowStride);
+    callCopyRows(k, module, variant.rows, o.rows, part.row * o.rowStride + begin, o.rowStride,
+                 part.rowEnd - part.row, k.min(o.inputs - begin, padded), padded, copied,
+                 rowStride);
 }
 
 void BlocksEmitter::emitClass(const RowClass &rowClass, bool decoded, const Part &part, Val row,
@@ -197,30 +225,36 @@ void BlocksEmitter::emitStep(int64_t rows, int64_t panels, bool decode, const Pa
   t.rows = variant.codedRows ? rowWords : copied;
   t.rowStride = rowStride;
   t.sums = sums, t.blocks = part.to - part.from, t.first = part.from == 0;
+  t.aheadAt = t.wordAt;
   int64_t destStride = inputsPerPart() * kLanes;
   if (decode)
     callDecode(k, module, variant.blocks, panels, destStride, t, decoded);
+  // Of each block of them, so many lines: a power of two, so that they are of one panel.
+  Val lines = k.index(panels * words);
+  for (int64_t tiles = 2; tiles <= 32; tiles *= 2)
+    lines = k.select(rowEnd - row >= tiles * rows,
+                     k.index(std::max<int64_t>(1, panels * words / tiles)), lines);
   k.forLoop(row, rowEnd, rows, [&](Val r) {
     t.rowAt = (r - part.row) * rowStride;
-    t.sumAt = (r - part.row) * kSumStride + (panel - part.panel) * kLanes;
+    t.sumAt = (r - part.row) * sumStride() + (panel - part.panel) * kLanes;
     // The next panels are fetched while this step's row tiles pass, a part with each tile. Behind
     // the last panel the address is wrong and harmless.
     Val tile = (r - row) / rows;
-    if (decode) {
+    if (decode)
       t.aheadAt = t.wordAt + shape.wordStride * panels + tile * (inputsPerPart() / chunk * kLanes);
-    } else {
-      Val line = tile % kTilesAhead * linesAhead(variant.blocks, panels);
-      t.aheadAt = t.wordAt + shape.wordStride * (line / words + panels) + line % words * kLanes;
-    }
     if (variant.codedRows) {
+      Val line = tile * lines;
+      t.aheadAt = t.wordAt + shape.wordStride * (line / words + panels) + line % words * kLanes;
+      t.linesAhead = k.select((row == part.row) & (line < panels * words), lines, k.index(0));
       t.rowScales = scales, t.starts = starts;
-      t.blockAt = (r - part.row) * blockStride, t.blockStride = blockStride;
-      callCodedTile(k, module, machine, variant.blocks, rows, panels, kSumStride, t);
+      t.blockAt = (r - part.row) * blockStride;
+      t.dest = o.dest, t.destAt = r * o.destStride + panel * kLanes, t.destStride = o.destStride;
+      callCodedTile(k, module, machine, variant.blocks, rows, panels, sumStride(), t);
     } else if (decode) {
-      callDecodedTile(k, module, rows, panels, chunk, destStride, kSumStride, decoded,
+      callDecodedTile(k, module, rows, panels, chunk, destStride, sumStride(), decoded,
                       t.blocks * columns(), t);
     } else {
-      callDecodingTile(k, module, variant.blocks, rows, panels, kSumStride, t);
+      callDecodingTile(k, module, variant.blocks, rows, panels, sumStride(), t);
     }
   });
 }

@@ -130,16 +130,14 @@ static int64_t wordsPerBlock(BlocksAttr blocks) {
   return blocks.getColumns() / blocks.getCodesPerWord();
 }
 
-int64_t linesAhead(BlocksAttr blocks, int64_t panels) {
-  return std::max<int64_t>(1, panels * wordsPerBlock(blocks) / kTilesAhead);
-}
-
 /// Operands of a tile as a kernel takes them.
 static SmallVector<Val> listOf(const BlocksTile &t) {
-  SmallVector<Val> all = {t.words,       t.wordAt, t.wordStride, t.scales,   t.scaleAt,
-                          t.scaleStride, t.rows,   t.rowAt,      t.rowStride};
+  SmallVector<Val> all = {t.words,   t.wordAt,      t.wordStride, t.scales,
+                          t.scaleAt, t.scaleStride, t.rows,       t.rowAt};
   if (t.rowScales)
-    all.append({t.rowScales, t.starts, t.blockAt, t.blockStride});
+    all.append({t.rowScales, t.starts, t.blockAt, t.dest, t.destAt, t.destStride, t.linesAhead});
+  else
+    all.push_back(t.rowStride);
   all.append({t.sums, t.sumAt, t.blocks, t.first, t.aheadAt});
   return all;
 }
@@ -148,11 +146,15 @@ static BlocksTile tileOf(ArrayRef<Val> v, bool coded) {
   BlocksTile t;
   t.words = v[0], t.wordAt = v[1], t.wordStride = v[2];
   t.scales = v[3], t.scaleAt = v[4], t.scaleStride = v[5];
-  t.rows = v[6], t.rowAt = v[7], t.rowStride = v[8];
-  v = v.drop_front(9);
+  t.rows = v[6], t.rowAt = v[7];
+  v = v.drop_front(8);
   if (coded) {
-    t.rowScales = v[0], t.starts = v[1], t.blockAt = v[2], t.blockStride = v[3];
-    v = v.drop_front(4);
+    t.rowScales = v[0], t.starts = v[1], t.blockAt = v[2];
+    t.dest = v[3], t.destAt = v[4], t.destStride = v[5], t.linesAhead = v[6];
+    v = v.drop_front(7);
+  } else {
+    t.rowStride = v[0];
+    v = v.drop_front(1);
   }
   t.sums = v[0], t.sumAt = v[1], t.blocks = v[2], t.first = v[3], t.aheadAt = v[4];
   return t;
@@ -272,7 +274,7 @@ static SmallVector<Val> sumBlock(KernelBuilder &k, const CPUMachine &machine, Bl
   SmallVector<Val> starts;
   for (int64_t p = 0; p < panels; ++p)
     for (int64_t r = 0; r < rows; ++r)
-      starts.push_back(k.broadcastLoad(t.starts, t.blockAt + t.blockStride * r + block));
+      starts.push_back(k.broadcastLoad(t.starts, t.blockAt + block * rows + r));
   int64_t words = wordsPerBlock(blocks);
   bool halves = blocks.getBits() == 4;
   // Two words a turn: a short loop that often ends is often guessed wrong.
@@ -293,9 +295,9 @@ static SmallVector<Val> sumBlock(KernelBuilder &k, const CPUMachine &machine, Bl
         if (halves)
           for (Val &code : codes)
             code = (half ? code >> 4 : code) & 0x0f0f0f0f;
+        Val rowWord = halves ? word * 2 + half : word;
         for (int64_t r = 0; r < rows; ++r) {
-          Val x = k.broadcastLoad(t.rows,
-                                  t.rowAt + t.rowStride * r + (halves ? word * 2 + half : word));
+          Val x = k.broadcastLoad(t.rows, t.rowAt + rowWord * rows + r);
           for (int64_t p = 0; p < panels; ++p)
             next[p * rows + r] = dot4(k, machine, next[p * rows + r], codes[p], x);
         }
@@ -308,30 +310,41 @@ static SmallVector<Val> sumBlock(KernelBuilder &k, const CPUMachine &machine, Bl
 void callCodedTile(KernelBuilder &k, ModuleOp module, const CPUMachine &machine, BlocksAttr blocks,
                    int64_t rows, int64_t panels, int64_t sumStride, const BlocksTile &tile) {
   SmallVector<Val> operands = listOf(tile);
-  std::string name = llvm::formatv("linear_tile_coded_{0}_{1}x{2}", formatOf(blocks), rows, panels);
+  std::string name = llvm::formatv("linear_tile_coded_{0}_{1}x{2}_to_{3}", formatOf(blocks), rows,
+                                   panels, tile.dest.element());
   func::FuncOp kernel =
       getOrCreateKernel(module, name, typesOf(operands), [&](KernelBuilder &k, ArrayRef<Val> v) {
         BlocksTile t = tileOf(v, /*coded=*/true);
         Sums held(k, rows, panels, sumStride, t);
-        held.store(k.reductionLoop(
-            0, t.blocks, 1, held.load(t.first), [&](Val block, ArrayRef<Val> carried) {
-              if (rows > 2)
-                for (int64_t line = 0; line < linesAhead(blocks, panels); ++line)
-                  k.prefetch(t.words, t.aheadAt + (block * wordsPerBlock(blocks) + line) * kLanes,
-                             2);
-              SmallVector<Val> integers = sumBlock(k, machine, blocks, rows, panels, t, block);
-              SmallVector<Val> next(carried);
-              for (int64_t p = 0; p < panels; ++p) {
-                Val scale = loadScale(k, t, p, block);
-                for (int64_t r = 0; r < rows; ++r) {
-                  Val &sum = next[p * rows + r];
-                  Val both =
-                      scale * k.broadcastLoad(t.rowScales, t.blockAt + t.blockStride * r + block);
-                  sum = k.fma(k.toF32(integers[p * rows + r]), both, sum);
-                }
-              }
-              return next;
-            }));
+        // Registers are for integers; the sums that blocks join wait in L1.
+        k.ifThen(t.first, [&] { held.store(SmallVector<Val>(rows * panels, k.splat(0))); });
+        k.forLoop(0, t.blocks, 1, [&](Val block) {
+          keepInMemory(k);
+          if (rows > 2) {
+            k.forLoop(0, t.linesAhead, 1, [&](Val line) {
+              k.prefetch(t.words, t.aheadAt + (block * wordsPerBlock(blocks) + line) * kLanes, 2);
+            });
+            // Lines that results go to: a quarter of the rows with each block.
+            int64_t quarter = std::max<int64_t>(1, rows / 4);
+            for (int64_t r = 0; r < quarter; ++r)
+              for (int64_t p = 0; p < panels; ++p)
+                k.prefetchForStore(t.dest, t.destAt + (block % 4 * quarter + r) * t.destStride +
+                                               p * kLanes);
+          }
+          SmallVector<Val> integers = sumBlock(k, machine, blocks, rows, panels, t, block);
+          SmallVector<Val> scales;
+          for (int64_t p = 0; p < panels; ++p)
+            scales.push_back(loadScale(k, t, p, block));
+          for (int64_t r = 0; r < rows; ++r) {
+            Val rowScale = k.broadcastLoad(t.rowScales, t.blockAt + block * rows + r);
+            for (int64_t p = 0; p < panels; ++p) {
+              Val at = held.at[p * rows + r];
+              k.store(k.fma(k.toF32(integers[p * rows + r]), scales[p] * rowScale,
+                            k.loadVector(t.sums, at)),
+                      t.sums, at);
+            }
+          }
+        });
       });
   k.call(kernel, operands);
 }
@@ -358,54 +371,118 @@ void callCopyRows(KernelBuilder &k, ModuleOp module, Type rows, Val source, Val 
   k.call(kernel, operands);
 }
 
-void callEncodeRows(KernelBuilder &k, ModuleOp module, BlocksAttr encoding, Type rows, Val source,
-                    Val sourceAt, Val sourceStride, Val count, Val inputs, Val blocks, Val codes,
-                    Val codeStride, Val scales, Val starts, Val blockStride) {
-  SmallVector<Val> operands = {source, sourceAt,   sourceStride, count,  inputs,     blocks,
-                               codes,  codeStride, scales,       starts, blockStride};
-  std::string name =
-      llvm::formatv("linear_encode_{0}_{1}_{2}", rows, encoding.getColumns(), encoding.getOffset());
+namespace {
+
+/// One block of one row: from numbers to codes, a scale and a start.
+struct BlockEncoder {
+  void emit();
+
+  KernelBuilder &k;
+  BlocksAttr encoding;
+  int64_t together;
+  Val source, from;   ///< the block's first number
+  Val there;          ///< so many inputs; empty: all
+  Val words, wordsAt; ///< the block's first word
+  Val scales, starts, at;
+  Val usable = {}, inverse = {};
+
+  Val load(Val i) {
+    if (there)
+      return k.extend(k.maskedLoad(source, from + i, k.firstLanes(there - i)));
+    k.prefetch(source, from + i + 2 * encoding.getColumns());
+    return k.extend(k.loadVector(source, from + i));
+  }
+  Val encode(Val sum, Val x, Val i);
+};
+
+} // namespace
+
+/// What is added to a number of few bits so that its nearest integer, ties to even, is the low bits
+/// of the sum; and those bits of 0.
+static constexpr float kRounder = 0x1.8p23;
+static constexpr uint32_t kRounderBits = 0x4b400000;
+
+Val BlockEncoder::encode(Val sum, Val x, Val i) {
+  // NaN and Inf have no code; their scale says what they are.
+  Val bits = k.bitcast(k.select(usable, x, k.splat(0)) * inverse + kRounder, k.i32Type());
+  Val narrow = k.val(arith::TruncIOp::create(
+      k.builder(), k.location(), VectorType::get({kLanes}, k.builder().getI8Type()), bits));
+  Val four = k.bitcast(narrow, k.i32Type());
+  for (int64_t word = 0; word < kLanes / 4; ++word)
+    k.store(k.extract(four, word), words, wordsAt + (i / 4 + word) * together);
+  return sum + bits;
+}
+
+void BlockEncoder::emit() {
+  int64_t columns = encoding.getColumns();
+  auto scalar = [&](Val value, Type type) {
+    return k.val(arith::BitcastOp::create(k.builder(), k.location(), type, value));
+  };
+  // Bits of magnitudes are ordered as integers, NaN above Inf above all numbers.
+  auto magnitudes = [&](Val most, Val x) {
+    return k.max(most, k.bitcast(x, k.i32Type()) & 0x7fffffff);
+  };
+  // Up to eight vectors stay in registers.
+  SmallVector<Val> held;
+  Val largest = k.splatI32(0);
+  bool holds = !there && columns <= 8 * kLanes;
+  if (holds)
+    for (int64_t i = 0; i < columns; i += kLanes) {
+      held.push_back(load(k.index(i)));
+      largest = magnitudes(largest, held.back());
+    }
+  else
+    largest = k.forLoop(0, columns, kLanes, {largest},
+                        [&](Val i, ArrayRef<Val> carried) -> SmallVector<Val> {
+                          return {magnitudes(carried[0], load(i))};
+                        })[0];
+  largest = k.laneMax(largest);
+  Val magnitude = scalar(largest, k.f32Type());
+  usable = (largest < k.i32(0x7f800000)) & (magnitude >= 0x1p-100);
+  inverse = k.select(usable, k.f32(127) / magnitude, k.f32(0));
+  Val sum = k.splatI32(0);
+  if (holds)
+    for (auto [i, x] : llvm::enumerate(held))
+      sum = encode(sum, x, k.index(static_cast<int64_t>(i) * kLanes));
+  else
+    sum =
+        k.forLoop(0, columns, kLanes, {sum}, [&](Val i, ArrayRef<Val> carried) -> SmallVector<Val> {
+          return {encode(carried[0], load(i), i)};
+        })[0];
+  auto roundersBits = static_cast<int32_t>(kRounderBits * static_cast<uint32_t>(columns));
+  k.store(k.select(magnitude < 0x1p-100, k.f32(0), magnitude / 127), scales, at);
+  k.store((k.laneSum(sum) - k.i32(roundersBits)) * static_cast<double>(-encoding.getOffset()),
+          starts, at);
+}
+
+void callEncodeRows(KernelBuilder &k, ModuleOp module, BlocksAttr encoding, int64_t together,
+                    Type rows, Val source, Val sourceAt, Val sourceStride, Val count, Val inputs,
+                    Val blocks, Val words, Val scales, Val starts, Val dest, Val wordStride,
+                    Val blockStride) {
+  SmallVector<Val> operands = {source, sourceAt, sourceStride, count, inputs,     blocks,
+                               words,  scales,   starts,       dest,  wordStride, blockStride};
+  std::string name = llvm::formatv("linear_encode_{0}_{1}_{2}_by_{3}", rows, encoding.getColumns(),
+                                   encoding.getOffset(), together);
   func::FuncOp kernel =
       getOrCreateKernel(module, name, typesOf(operands), [&](KernelBuilder &k, ArrayRef<Val> v) {
-        Val source = v[0], inputs = v[4];
+        Val inputs = v[4], blocks = v[5];
         int64_t columns = encoding.getColumns();
-        Type f32 = k.f32Type(), i32 = k.i32Type();
-        auto scalar = [&](Val value, Type type) {
-          return k.val(arith::BitcastOp::create(k.builder(), k.location(), type, value));
-        };
-        auto load = [&](Val from, Val i) {
-          return k.extend(k.maskedLoad(source, from + i, k.firstLanes(inputs - i)));
-        };
-        k.forLoop(0, v[3], 1, [&](Val r) {
-          Val from = v[1] + r * v[2];
-          k.forLoop(0, v[5], 1, [&](Val block) {
-            Val begin = block * columns;
-            // Bits of magnitudes are ordered as integers, NaN above Inf above all numbers.
-            Val largest =
-                k.laneMax(k.forLoop(0, columns, kLanes, {k.splatI32(0)},
-                                    [&](Val i, ArrayRef<Val> carried) -> SmallVector<Val> {
-                                      Val bits = k.bitcast(load(from, begin + i), i32) & 0x7fffffff;
-                                      return {k.max(carried[0], bits)};
-                                    })[0]);
-            Val magnitude = scalar(largest, f32);
-            Val isZero = magnitude < 0x1p-100;
-            Val usable = (largest < k.i32(0x7f800000)) & (magnitude >= 0x1p-100);
-            Val inverse = k.select(usable, k.f32(127) / magnitude, k.f32(0));
-            Val sum = k.forLoop(0, columns, kLanes, {k.splatI32(0)},
-                                [&](Val i, ArrayRef<Val> carried) -> SmallVector<Val> {
-                                  // NaN and Inf have no code; their scale says what they are.
-                                  Val x = k.select(usable, load(from, begin + i), k.splat(0));
-                                  Val code = k.truncToI32(k.roundEven(x * inverse));
-                                  Val narrow = k.val(arith::TruncIOp::create(
-                                      k.builder(), k.location(),
-                                      VectorType::get({kLanes}, k.builder().getI8Type()), code));
-                                  k.store(narrow, v[6], r * v[7] + begin + i);
-                                  return {carried[0] + code};
-                                })[0];
-            Val at = r * v[10] + block;
-            k.store(k.select(isZero, k.f32(0), magnitude / 127), v[8], at);
-            k.store(k.laneSum(sum) * static_cast<double>(-encoding.getOffset()), v[9], at);
-          });
+        Val whole = k.min(inputs / columns, blocks);
+        // Block by block: a tile's rows write the same lines.
+        k.forLoop(0, v[3], together, [&](Val tile) {
+          Val first = v[9] + tile;
+          auto encodeBlock = [&](Val block, Val there) {
+            k.forLoop(0, together, 1, [&](Val place) {
+              Val from = v[1] + (tile + place) * v[2] + block * columns;
+              Val wordsAt = first * v[10] + block * (columns / 4 * together) + place;
+              Val at = first * v[11] + block * together + place;
+              BlockEncoder{k, encoding, together, v[0], from, there, v[6], wordsAt, v[7], v[8], at}
+                  .emit();
+            });
+          };
+          k.forLoop(0, whole, 1, [&](Val block) { encodeBlock(block, Val()); });
+          k.forLoop(whole, blocks, 1,
+                    [&](Val block) { encodeBlock(block, inputs - block * columns); });
         });
       });
   k.call(kernel, operands);

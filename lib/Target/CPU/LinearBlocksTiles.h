@@ -15,18 +15,16 @@ struct BlocksTile {
   Val words, wordAt,
       wordStride; ///< the first panel's first word of the range; words from panel to panel
   Val scales, scaleAt, scaleStride; ///< the first panel's scale of the range's first block
-  Val rows, rowAt, rowStride; ///< row 0's first input of the range: f32, or codes as words of four
-  Val rowScales, starts, blockAt, blockStride; ///< codes only: row 0's first block of the range
-  Val sums, sumAt;                             ///< f32; panels kLanes apart
-  Val blocks;                                  ///< of the range
-  Val aheadAt; ///< words of later panels to fetch meanwhile (tiles of more than two rows)
-  Val first;   ///< i1: sums start at +0; otherwise they go on from |sums|
+  Val rows, rowAt; ///< the tile's first input of the range: f32, or codes as words of four
+  Val rowStride;   ///< f32 only: from row to row. Words of codes are [word][row]
+  Val rowScales, starts, blockAt; ///< codes only: the tile's first block, [block][row]
+  Val dest, destAt, destStride;   ///< codes only: where the results will be, to fetch it meanwhile
+  Val sums, sumAt;                ///< f32; panels kLanes apart
+  Val blocks;                     ///< of the range
+  Val aheadAt;    ///< words of later panels to fetch meanwhile (tiles of more than two rows)
+  Val linesAhead; ///< codes only: so many lines of each block
+  Val first;      ///< i1: sums start at +0; otherwise they go on from |sums|
 };
-
-/// So many tiles of rows together fetch the next panels of codes; each fetches so many lines of a
-/// block.
-inline constexpr int64_t kTilesAhead = 16;
-int64_t linesAhead(BlocksAttr blocks, int64_t panels);
 
 /// Rows as f32: decodes in registers. |sumStride| is fixed per module.
 void callDecodingTile(KernelBuilder &k, mlir::ModuleOp module, BlocksAttr blocks, int64_t rows,
@@ -54,11 +52,14 @@ void callCopyRows(KernelBuilder &k, mlir::ModuleOp module, mlir::Type rows, Val 
                   Val sourceAt, Val sourceStride, Val count, Val inputs, Val padded, Val dest,
                   Val destStride);
 
-/// The same rows as codes, |blocks| of them; scales, and what their integer sums start at because
-/// weights lie with an offset.
-void callEncodeRows(KernelBuilder &k, mlir::ModuleOp module, BlocksAttr encoding, mlir::Type rows,
-                    Val source, Val sourceAt, Val sourceStride, Val count, Val inputs, Val blocks,
-                    Val codes, Val codeStride, Val scales, Val starts, Val blockStride);
+/// The same rows as codes, |blocks| of them, for tiles of |together| rows; scales, and what their
+/// integer sums start at because weights lie with an offset. The rows are number |dest| and so on
+/// of |words|, |scales| and |starts|: a tile whose first row is d starts at d strides, and there
+/// everything lies as BlocksTile says.
+void callEncodeRows(KernelBuilder &k, mlir::ModuleOp module, BlocksAttr encoding, int64_t together,
+                    mlir::Type rows, Val source, Val sourceAt, Val sourceStride, Val count,
+                    Val inputs, Val blocks, Val words, Val scales, Val starts, Val dest,
+                    Val wordStride, Val blockStride);
 
 } // namespace sluice::cpu
 

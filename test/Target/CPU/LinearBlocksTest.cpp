@@ -34,6 +34,8 @@ std::vector<Shape> shapes() {
                       {200, 17, 64},
                       {24, 530, 40},
                       {9, 16, 2100},
+                      {530, 5, 70},   // more rows than are encoded at once,
+                      {13, 3, 55000}, // and more inputs
                       {2, 100, 700}})
     all.push_back(extra);
   return all;
