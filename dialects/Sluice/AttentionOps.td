@@ -26,7 +26,8 @@ def Sluice_AttentionOp : Sluice_ComputeOp<"attention", [AttrSizedOperandSegments
 
     Keys and values are one of
     - tensors `key`, `value` of this step's rows (an encoder); they may be the same tensor;
-    - `pages`, layer `layer`: everything that was appended for s so far;
+    - `pages`, layer `layer`: everything that was appended for s so far; of `shared` pages (`sluice.kv`) value[j, g, :] is the
+      first E numbers of key[j, g, :];
     - buffer form only, `tiles`: what `sluice.cache.pack` packed.
 
     Masks combine: `#sluice.or<#sluice.causal, #sluice.prefix<16>>`, `#sluice.and<#sluice.causal, #sluice.window<128>>`.

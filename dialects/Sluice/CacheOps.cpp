@@ -23,7 +23,7 @@ LogicalResult CacheAppendOp::verify() {
     return emitOpError() << "expects a result of the pages' type " << getPages().getType()
                          << ", but found " << getResult().getType() << "  [R3]";
   bool buffers = isa<MemRefType>(getKey().getType());
-  if (buffers != isa<MemRefType>(getValue().getType()))
+  if (getValue() && buffers != isa<MemRefType>(getValue().getType()))
     return emitOpError()
            << "expects 'key' and 'value' both as tensors or both as memrefs, but found "
            << getKey().getType() << " and " << getValue().getType() << "  [R3]";
@@ -32,10 +32,10 @@ LogicalResult CacheAppendOp::verify() {
                          << (buffers ? "no result in buffer form"
                                      : "the new pages as result in tensor form")
                          << "  [R3]";
-  if (!getElementTypeOrSelf(getKey()).isF32() || !getElementTypeOrSelf(getValue()).isF32())
-    return emitOpError() << "expects keys and values of f32, but found "
-                         << getElementTypeOrSelf(getKey()) << " and "
-                         << getElementTypeOrSelf(getValue()) << "  [R2]";
+  for (Value rows : {getKey(), getValue()})
+    if (rows && !getElementTypeOrSelf(rows).isF32())
+      return emitOpError() << "expects keys and values of f32, but found "
+                           << getElementTypeOrSelf(rows) << "  [R2]";
   return success();
 }
 
@@ -44,9 +44,16 @@ LogicalResult CacheAppendOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!kv)
     return emitOpError() << "expects 'pages' to name a sluice.kv, but there is no '"
                          << getPages().getType().getSymbol().getValue() << "'  [R3]";
+  if (static_cast<bool>(getValue()) == kv.getShared())
+    return emitOpError() << (getValue() ? "expects no 'value', because the values of '"
+                                        : "expects a 'value', because the values of '")
+                         << kv.getSymName()
+                         << (getValue() ? "' are the first numbers of its keys  [R4]"
+                                        : "' are not shared with its keys  [R4]");
   return DimCheck(*this)
       .shape(getKey().getType(), "key", {{'R', "rows"}, {'G', "kv heads"}, {'D', "head size"}})
-      .shape(getValue().getType(), "value", {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
+      .shape(getValue() ? getValue().getType() : Type(), "value",
+             {{'R', "rows"}, {'G', "kv heads"}, {'E', "value size"}})
       .size(kv.getHeads(), "pages", {'G', "kv heads"})
       .size(kv.getKey(), "pages", {'D', "head size"})
       .size(kv.getValue(), "pages", {'E', "value size"})

@@ -13,7 +13,8 @@ def Sluice_CacheAppendOp : Sluice_Op<"cache.append", [DeclareOpInterfaceMethods<
   let summary = "writes this step's keys and values behind those that a sequence has";
   let description = [{
     **Computes** new pages: row r, the i-th token of its sequence (cached ones counted), fills slot i of `layer`, that is
-    slot i mod `page` of the sequence's page number i / `page`. All other slots stay.
+    slot i mod `page` of the sequence's page number i / `page`. All other slots stay. Pages whose values are shared with their
+    keys (`sluice.kv`) get keys only.
 
     **Shapes**  key [R, G, D] · value [R, G, E]
 
@@ -21,6 +22,7 @@ def Sluice_CacheAppendOp : Sluice_Op<"cache.append", [DeclareOpInterfaceMethods<
     - (R1) Each letter has one size wherever it appears; G, D and E agree with the pages' `heads`, `key` and `value`.
     - (R2) Keys and values are f32.
     - (R3) `pages` names a `sluice.kv`, and the result has its type (tensor form); in buffer form there is no result.
+    - (R4) `value` is there unless the pages are `shared`.
 
     **Edges**  A page number outside the pool ends the step in a trap record. The caller guarantees that pages to be
     appended to are not shared.
@@ -37,11 +39,11 @@ def Sluice_CacheAppendOp : Sluice_Op<"cache.append", [DeclareOpInterfaceMethods<
     ```
     **Lowers to**  cpu: each row writes its slot of the KV tile, `share rows`.
   }];
-  let arguments = (ins Sluice_FloatRows:$key, Sluice_FloatRows:$value, Sluice_PagesType:$pages, Index:$layer,
+  let arguments = (ins Sluice_FloatRows:$key, Optional<Sluice_FloatRows>:$value, Sluice_PagesType:$pages, Index:$layer,
                        Sluice_BatchType:$batch);
   let results = (outs Optional<Sluice_PagesType>:$result);
   let assemblyFormat = [{
-    $key `,` $value `to` $pages `[` $layer `]` `batch` $batch attr-dict `:` functional-type(operands, results)
+    $key (`,` $value^)? `to` $pages `[` $layer `]` `batch` $batch attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }

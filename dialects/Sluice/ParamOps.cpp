@@ -172,5 +172,9 @@ LogicalResult KVOp::verify() {
                          << "  [R2]";
   if (!getElement().isF32() && !getElement().isBF16())
     return emitOpError() << "expects pages of f32 or bf16, but found " << getElement() << "  [R3]";
+  if (getShared() && getValue() > getKey())
+    return emitOpError() << "expects 'value' to be at most 'key', whose first numbers it is, but "
+                            "they are "
+                         << getValue() << " and " << getKey() << "  [R4]";
   return success();
 }

@@ -102,22 +102,29 @@ def Sluice_KVOp : Sluice_Op<"kv", [Symbol]> {
   let summary = "declares what a page of remembered keys and values is";
   let description = [{
     **Computes** nothing: it declares a memory. A page holds `page` slots of every layer and kv head; a slot is one key of
-    `key` and one value of `value` numbers of type `element`.
+    `key` and one value of `value` numbers of type `element`. With `shared` there are no values: that of a slot is the first
+    `value` numbers of its key (the latent of MLA, behind which its rotated part lies).
 
     **Rules**
     - (R1) `layers`, `heads`, `key` and `value` are positive.
     - (R2) `page` is a positive multiple of 16 (one KV tile).
     - (R3) `element` is f32 or bf16.
+    - (R4) With `shared`, `value` is at most `key`.
 
     **Example**
     ```mlir
     sluice.kv @kv layers 24 heads 2 key 64 value 64 page 16 : bf16
+    sluice.kv @latent layers 27 heads 1 key 576 value 512 shared page 16 : bf16
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$layers, I64Attr:$heads, I64Attr:$key, I64Attr:$value,
-                       I64Attr:$page, TypeAttr:$element);
+                       I64Attr:$page, TypeAttr:$element, UnitAttr:$shared);
   let assemblyFormat = [{
-    $sym_name `layers` $layers `heads` $heads `key` $key `value` $value `page` $page `:` $element attr-dict
+    $sym_name `layers` $layers `heads` $heads `key` $key `value` $value (`shared` $shared^)? `page` $page `:` $element attr-dict
+  }];
+  let extraClassDeclaration = [{
+    /// Numbers that a slot of one kv head holds.
+    int64_t getSlotNumbers() { return getKey() + (getShared() ? 0 : getValue()); }
   }];
   let hasVerifier = 1;
 }

@@ -23,5 +23,6 @@ include "dialects/Sluice/PoolOps.td"
 include "dialects/Sluice/SampleOps.td"
 include "dialects/Sluice/ClampOps.td"
 include "dialects/Sluice/RouteOps.td"
+include "dialects/Sluice/HeadsOps.td"
 
 #endif // SLUICE_TD

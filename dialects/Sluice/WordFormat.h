@@ -60,6 +60,7 @@ SLUICE_WORDS(Layout)
 SLUICE_WORDS(RowCode)
 SLUICE_WORDS(RouteScore)
 SLUICE_WORDS(RouteWeigh)
+SLUICE_WORDS(HeadsTurn)
 #undef SLUICE_WORDS
 
 } // namespace sluice

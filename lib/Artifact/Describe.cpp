@@ -194,6 +194,8 @@ private:
     all.set("kv_heads", number(kv.getHeads()));
     all.set("k", number(kv.getKey()));
     all.set("v", number(kv.getValue()));
+    if (kv.getShared())
+      all.set("shared", number(1));
     all.set("page", number(kv.getPage()));
     all.set("dtype", builder.getStringAttr(dtypeName(kv.getElement())));
     return all.getDictionary(module.getContext());

@@ -185,7 +185,7 @@ private:
   /// A token's keys and values in one layer.
   int64_t bytesOfToken(Value pages) {
     auto kv = module.lookupSymbol<KVOp>(cast<PagesType>(pages.getType()).getSymbol());
-    return kv ? kv.getHeads() * (kv.getKey() + kv.getValue()) * bytesOfElement(kv.getElement()) : 0;
+    return kv ? kv.getHeads() * kv.getSlotNumbers() * bytesOfElement(kv.getElement()) : 0;
   }
 
   /// The same, of keys and values that were packed in the arena.

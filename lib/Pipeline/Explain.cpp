@@ -121,7 +121,7 @@ void printMemory(ModuleOp module, raw_ostream &os) {
   double peak = weights;
   for (auto kv : module.getOps<KVOp>()) {
     double token =
-        static_cast<double>(kv.getLayers() * kv.getHeads() * (kv.getKey() + kv.getValue()) *
+        static_cast<double>(kv.getLayers() * kv.getHeads() * kv.getSlotNumbers() *
                             llvm::divideCeil(kv.getElement().getIntOrFloatBitWidth(), 8));
     os << llvm::formatv("  {0,-34}{1,12}  for each cached token, in pages of {2}\n",
                         "pages " + kv.getSymName().str(), bytesText(token), kv.getPage());

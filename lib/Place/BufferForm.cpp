@@ -17,6 +17,9 @@ StringRef phaseName(Operation *op) {
   if (auto linear = dyn_cast<LinearOp>(op))
     if (auto use = linear.getWeight().getDefiningOp<ParamUseOp>())
       return use.getParam();
+  if (auto linear = dyn_cast<HeadsLinearOp>(op))
+    if (auto use = linear.getWeight().getDefiningOp<ParamUseOp>())
+      return use.getParam();
   return op->getName().stripDialect();
 }
 
@@ -27,6 +30,8 @@ SmallVector<Value> weightOperands(Operation *op) {
     weights = {linear.getWeight(), linear.getBias()};
   else if (auto norm = dyn_cast<NormOp>(op))
     weights = {norm.getWeight(), norm.getBias()};
+  else if (auto heads = dyn_cast<HeadsLinearOp>(op))
+    weights = {heads.getWeight()};
   llvm::erase(weights, Value());
   return weights;
 }
@@ -156,7 +161,9 @@ LogicalResult Bufferizer::emitCompute(ComputeOpInterface compute) {
     attributes.set("operandSegmentSizes", builder.getDenseI32ArrayAttr(sizes));
   }
 
-  Share share = isa<LinearOp>(op) ? Share::Columns : rowShare(op->getResult(0));
+  Share share = isa<LinearOp>(op)        ? Share::Columns
+                : isa<HeadsLinearOp>(op) ? Share::Heads
+                                         : rowShare(op->getResult(0));
   emitPhase(op->getLoc(), phaseName(op), share, [&] {
     OperationState state(op->getLoc(), op->getName());
     state.addOperands(operands);
@@ -226,8 +233,9 @@ LogicalResult Bufferizer::emitAdd(arith::AddFOp op) {
 void Bufferizer::emitAppend(CacheAppendOp op) {
   mapped[op.getResult()] = lookup(op.getPages());
   emitPhase(op.getLoc(), "append", Share::Rows, [&] {
-    CacheAppendOp::create(builder, op.getLoc(), Type(), lookup(op.getKey()), lookup(op.getValue()),
-                          lookup(op.getPages()), lookup(op.getLayer()), lookup(op.getBatch()));
+    CacheAppendOp::create(builder, op.getLoc(), Type(), lookup(op.getKey()),
+                          op.getValue() ? lookup(op.getValue()) : Value(), lookup(op.getPages()),
+                          lookup(op.getLayer()), lookup(op.getBatch()));
   });
 }
 

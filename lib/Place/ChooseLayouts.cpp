@@ -23,7 +23,7 @@ namespace {
 
 /// The layout of `param`, from what reads it.
 FailureOr<Layout> chooseLayout(ParamOp param, ArrayRef<ParamUseOp> uses) {
-  Operation *linear = nullptr, *gather = nullptr;
+  Operation *linear = nullptr, *gather = nullptr, *heads = nullptr;
   for (ParamUseOp use : uses)
     for (OpOperand &operand : use.getResult().getUses()) {
       auto layer = dyn_cast<LinearOp>(operand.getOwner());
@@ -31,10 +31,18 @@ FailureOr<Layout> chooseLayout(ParamOp param, ArrayRef<ParamUseOp> uses) {
         linear = layer;
       if (isa<GatherOp>(operand.getOwner()))
         gather = operand.getOwner();
+      if (isa<HeadsLinearOp>(operand.getOwner()))
+        heads = operand.getOwner();
     }
   if (linear && gather) {
     auto error = gather->emitOpError() << "expects a table that no linear layer reads: '"
                                        << param.getSymName() << "' would have to lie in two homes";
+    error.attachNote(linear->getLoc()) << "this layer reads it here";
+    return failure();
+  }
+  if (linear && heads) {
+    auto error = heads->emitOpError() << "expects a weight that no linear layer reads: '"
+                                      << param.getSymName() << "' would have to lie in two layouts";
     error.attachNote(linear->getLoc()) << "this layer reads it here";
     return failure();
   }
@@ -84,7 +92,7 @@ struct ChooseLayouts : impl::ChooseLayoutsPassBase<ChooseLayouts> {
 
   /// Rows of bf16 for linear layers are stored as f32 that is rounded already.
   void keepWidened(Operation *op) {
-    if (!isa<NormOp, ActivationOp, AttentionOp>(op) || op->getNumResults() != 1 ||
+    if (!isa<NormOp, ActivationOp, AttentionOp, HeadsLinearOp>(op) || op->getNumResults() != 1 ||
         op->hasAttr("round"))
       return;
     Type element = getElementTypeOrSelf(op->getResult(0));

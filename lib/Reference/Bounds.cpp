@@ -31,6 +31,9 @@ llvm::ArrayRef<Row> table() {
        "M = sum of the groups' magnitudes: a group is an exact sum of integers, the product of its "
        "two scales is rounded, and it joins by one fused step; codes of rows are part of the "
        "definition"},
+      {"heads.linear", "f32; bf16 and f16 weights", "chain(K) M",
+       "one chain of K fused steps, the weight widened"},
+      {"heads.join", "f32, bf16, f16", "exact", "copies"},
       {"norm rms, l2", "f32", "(tree(C) + 8u) abs y + 2u (abs y + abs result)",
        "the statistic has the relative error of its sum, halved by the root; y is the result "
        "before the bias"},

@@ -30,15 +30,15 @@ std::optional<int64_t> sluice::reference::pageOf(Operation *op, const Batch &bat
 
 static LogicalResult evalAppend(CacheAppendOp op, Frame &frame) {
   const Tensor &key = frame.tensor(op.getKey());
-  const Tensor &value = frame.tensor(op.getValue());
+  const Tensor *value = op.getValue() ? &frame.tensor(op.getValue()) : nullptr;
   const Batch &batch = frame.batch(op.getBatch());
   int64_t layer = frame.integer(op.getLayer());
   Pages pages = frame.pages(op.getPages());
   if (layer < 0 || layer >= pages.layers())
     return op.emitError() << "expects a layer number below " << pages.layers() << ", but it is "
                           << layer;
-  for (auto [tensor, name] : {std::pair(&key, "key"), std::pair(&value, "value")})
-    if (tensor->dim(0) != batch.rows())
+  for (auto [tensor, name] : {std::pair(&key, "key"), std::pair(value, "value")})
+    if (tensor && tensor->dim(0) != batch.rows())
       return op.emitError() << "expects dim R (rows) to agree, but '" << name << "' has "
                             << tensor->dim(0) << " and the batch has " << batch.rows();
   for (int64_t r = 0; r < batch.rows(); ++r) {
@@ -49,8 +49,8 @@ static LogicalResult evalAppend(CacheAppendOp op, Frame &frame) {
     for (int64_t g = 0; g < pages.heads(); ++g) {
       for (int64_t d = 0; d < pages.keySize(); ++d)
         pages.setKey(layer, *page, g, slot, d, key({r, g, d}));
-      for (int64_t e = 0; e < pages.valueSize(); ++e)
-        pages.setValue(layer, *page, g, slot, e, value({r, g, e}));
+      for (int64_t e = 0; value && e < pages.valueSize(); ++e)
+        pages.setValue(layer, *page, g, slot, e, (*value)({r, g, e}));
     }
   }
   frame.give(op.getResult(), std::move(pages));

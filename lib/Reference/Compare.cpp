@@ -139,14 +139,16 @@ Report sluice::reference::compare(const Tensor &expected, const Tensor &found) {
 /// Everything that pages hold as one tensor: keys, then values.
 static Tensor flatten(const Pages &pages) {
   int64_t slots = pages.layers() * pages.count() * pages.heads() * pages.slots();
-  Tensor tensor(pages.elementType(), {slots * (pages.keySize() + pages.valueSize())});
+  // Values that are parts of keys are compared with them.
+  int64_t values = pages.isShared() ? 0 : pages.valueSize();
+  Tensor tensor(pages.elementType(), {slots * (pages.keySize() + values)});
   int64_t at = 0;
   for (bool keys : {true, false})
     for (int64_t l = 0; l < pages.layers(); ++l)
       for (int64_t p = 0; p < pages.count(); ++p)
         for (int64_t g = 0; g < pages.heads(); ++g)
           for (int64_t slot = 0; slot < pages.slots(); ++slot)
-            for (int64_t d = 0; d < (keys ? pages.keySize() : pages.valueSize()); ++d)
+            for (int64_t d = 0; d < (keys ? pages.keySize() : values); ++d)
               tensor.numbers[at++] =
                   keys ? pages.key(l, p, g, slot, d) : pages.value(l, p, g, slot, d);
   tensor.accuracy = pages.accuracy;

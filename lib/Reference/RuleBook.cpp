@@ -27,6 +27,7 @@ const RuleBook &RuleBook::all() {
     addSampleRules(rules);
     addClampRules(rules);
     addRouteRules(rules);
+    addHeadsRules(rules);
     // The rest of the tensor stage.
     addArithRules(rules);
     addTensorRules(rules);

@@ -17,6 +17,7 @@ void addBatchRules(RuleBook &book);
 void addCacheRules(RuleBook &book);
 void addClampRules(RuleBook &book);
 void addEmbedRules(RuleBook &book);
+void addHeadsRules(RuleBook &book);
 void addLinearRules(RuleBook &book);
 void addNormRules(RuleBook &book);
 void addParamRules(RuleBook &book);

@@ -140,12 +140,13 @@ Batch Batch::ragged(llvm::ArrayRef<int64_t> lengths, llvm::ArrayRef<int64_t> pas
 //--------------------------------------------------------------------------------------===//
 
 Pages::Pages(int64_t layers, int64_t heads, int64_t keySize, int64_t valueSize, int64_t page,
-             Type element, int64_t count)
+             Type element, int64_t count, bool shared)
     : layerCount(layers), headCount(heads), keys(keySize), values(valueSize), page(page),
-      pageCount(count), element(element) {
+      pageCount(count), shared(shared), element(element) {
   auto blank = std::make_shared<Page>();
   blank->key.assign(heads * page * keySize, std::numeric_limits<double>::quiet_NaN());
-  blank->value.assign(heads * page * valueSize, std::numeric_limits<double>::quiet_NaN());
+  blank->value.assign(shared ? 0 : heads * page * valueSize,
+                      std::numeric_limits<double>::quiet_NaN());
   store.assign(layers * count, blank);
 }
 
@@ -162,6 +163,8 @@ double Pages::key(int64_t layer, int64_t number, int64_t head, int64_t slot, int
 }
 
 double Pages::value(int64_t layer, int64_t number, int64_t head, int64_t slot, int64_t e) const {
+  if (shared)
+    return key(layer, number, head, slot, e);
   return read(layer, number).value[(head * page + slot) * values + e];
 }
 
@@ -172,5 +175,6 @@ void Pages::setKey(int64_t layer, int64_t number, int64_t head, int64_t slot, in
 
 void Pages::setValue(int64_t layer, int64_t number, int64_t head, int64_t slot, int64_t e,
                      double value) {
+  assert(!shared && "there are no values of their own");
   write(layer, number).value[(head * page + slot) * values + e] = roundTo(element, value);
 }

@@ -174,12 +174,19 @@ static sluice_status_t read_kv(sluice_manifest_t *m) {
        node = sluice_json_next(&m->doc, node), ++kv) {
     char where[32];
     snprintf(where, sizeof where, "kv[%d]", (int)(kv - m->kv));
-    int64_t page;
+    const int64_t zero = 0;
+    int64_t page, shared;
     SLUICE_TRY(sluice_field_string(m, node, where, "name", &kv->name));
     SLUICE_TRY(sluice_field_integer(m, node, where, "layers", 1, 1 << 20, NULL, &kv->layers));
     SLUICE_TRY(sluice_field_integer(m, node, where, "kv_heads", 1, 1 << 20, NULL, &kv->kv_heads));
     SLUICE_TRY(sluice_field_integer(m, node, where, "k", 1, 1 << 20, NULL, &kv->k));
     SLUICE_TRY(sluice_field_integer(m, node, where, "v", 1, 1 << 20, NULL, &kv->v));
+    SLUICE_TRY(sluice_field_integer(m, node, where, "shared", 0, 1, &zero, &shared));
+    kv->shared = shared == 1;
+    if (kv->shared && kv->v > kv->k)
+      return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+                              "%s.v is %lld, expected at most k, %lld, of which it is a part",
+                              where, (long long)kv->v, (long long)kv->k);
     SLUICE_TRY(
         sluice_field_integer(m, node, where, "page", SLUICE_TILE_SLOTS, 1 << 16, NULL, &page));
     SLUICE_TRY(sluice_field_dtype(m, node, where, &kv->dtype));
@@ -198,7 +205,8 @@ static sluice_status_t read_kv(sluice_manifest_t *m) {
                               "%s.page is %lld, expected %d as in kv[0]: pools share a page table",
                               where, (long long)page, m->kv[0].page);
     int64_t size = (int64_t)sluice_dtype_bytes(kv->dtype), group = 4 / size;
-    int64_t tile = (sluice_ceil_div(kv->k, group) * group + kv->v) * SLUICE_TILE_SLOTS * size,
+    int64_t tile = (sluice_ceil_div(kv->k, group) * group + (kv->shared ? 0 : kv->v)) *
+                   SLUICE_TILE_SLOTS * size,
             bytes;
     sluice_round_up(tile, SLUICE_ALIGN, &tile);
     if (!sluice_mul(tile, page / SLUICE_TILE_SLOTS, &bytes) ||

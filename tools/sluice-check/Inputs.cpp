@@ -148,7 +148,7 @@ private:
     if (auto fixed = function.getArgAttrOfType<IntegerAttr>(index, "check.page_count"))
       count = fixed.getInt();
     Pages pages(kv.getLayers(), kv.getHeads(), kv.getKey(), kv.getValue(), kv.getPage(),
-                kv.getElement(), count);
+                kv.getElement(), count, kv.getShared());
     const Batch &batch = *made.batch;
     int64_t number = 0;
     for (int64_t s = 0; s < batch.seqs(); ++s)
@@ -161,7 +161,7 @@ private:
           for (int64_t g = 0; g < pages.heads(); ++g) {
             for (int64_t d = 0; d < pages.keySize(); ++d)
               pages.setKey(l, page, g, slot, d, plain(number++));
-            for (int64_t e = 0; e < pages.valueSize(); ++e)
+            for (int64_t e = 0; !pages.isShared() && e < pages.valueSize(); ++e)
               pages.setValue(l, page, g, slot, e, plain(number++));
           }
       }

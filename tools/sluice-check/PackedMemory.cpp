@@ -46,13 +46,16 @@ void check::packCodes(uint8_t *at, const BlockCodes &codes, BlocksAttr encoding)
 }
 
 namespace {
+/// Numbers of a value that are not those of its key.
+int64_t ownValues(const Pages &pages) { return pages.isShared() ? 0 : pages.valueSize(); }
+
 /// Where the numbers of a pool lie.
 struct PoolLayout {
   explicit PoolLayout(const Pages &pages) : pages(pages) {
     g = groupOf(pages.elementType());
     bytes = static_cast<int64_t>(elementBytes(pages.elementType()));
     keyElements = (pages.keySize() + g - 1) / g * 16 * g;
-    tileBytes = ((keyElements + 16 * pages.valueSize()) * bytes + 63) / 64 * 64;
+    tileBytes = ((keyElements + 16 * ownValues(pages)) * bytes + 63) / 64 * 64;
   }
   int64_t tile(int64_t layer, int64_t page, int64_t head, int64_t slot) const {
     int64_t tilesPerPage = pages.slots() / 16;
@@ -101,7 +104,7 @@ void check::packPages(uint8_t *base, const Pages &pages) {
     // An append leaves zeros in the padding of an odd key.
     for (int64_t d = pages.keySize(); written && d % layout.g != 0; ++d)
       storeFloat(base + layout.key(l, p, g, slot, d), type, 0);
-    for (int64_t e = 0; e < pages.valueSize(); ++e)
+    for (int64_t e = 0; e < ownValues(pages); ++e)
       if (double number = pages.value(l, p, g, slot, e); !std::isnan(number))
         storeFloat(base + layout.value(l, p, g, slot, e), type, number);
   });
@@ -109,13 +112,13 @@ void check::packPages(uint8_t *base, const Pages &pages) {
 
 Pages check::unpackPages(const uint8_t *base, const Pages &like) {
   Pages pages(like.layers(), like.heads(), like.keySize(), like.valueSize(), like.slots(),
-              like.elementType(), like.count());
+              like.elementType(), like.count(), like.isShared());
   PoolLayout layout(like);
   forEachSlot(like, [&](int64_t l, int64_t p, int64_t g, int64_t slot) {
     for (int64_t d = 0; d < like.keySize(); ++d)
       pages.setKey(l, p, g, slot, d,
                    loadFloat(base + layout.key(l, p, g, slot, d), like.elementType()));
-    for (int64_t e = 0; e < like.valueSize(); ++e)
+    for (int64_t e = 0; e < ownValues(like); ++e)
       pages.setValue(l, p, g, slot, e,
                      loadFloat(base + layout.value(l, p, g, slot, e), like.elementType()));
   });

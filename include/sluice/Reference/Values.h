@@ -100,12 +100,14 @@ class Pages {
 public:
   Pages() = default;
   Pages(int64_t layers, int64_t heads, int64_t keySize, int64_t valueSize, int64_t page,
-        mlir::Type element, int64_t count);
+        mlir::Type element, int64_t count, bool shared = false);
 
   int64_t heads() const { return headCount; }
   int64_t keySize() const { return keys; }
   int64_t valueSize() const { return values; }
   int64_t slots() const { return page; }
+  /// A value is the first numbers of its key.
+  bool isShared() const { return shared; }
   int64_t layers() const { return layerCount; }
   int64_t count() const { return pageCount; }
   mlir::Type elementType() const { return element; }
@@ -125,6 +127,7 @@ private:
   Page &write(int64_t layer, int64_t page);
 
   int64_t layerCount = 0, headCount = 0, keys = 0, values = 0, page = 0, pageCount = 0;
+  bool shared = false;
   mlir::Type element;
   std::vector<std::shared_ptr<const Page>> store;
 };

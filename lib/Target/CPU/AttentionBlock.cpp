@@ -36,6 +36,9 @@ int64_t AttentionVariant::wideRows() const {
 }
 
 int64_t AttentionVariant::leastWideRows() const {
+  // Values that are parts of the keys are turned into panels in any case.
+  if (tile.shared)
+    return 1;
   return std::max<int64_t>(group > narrowHeads() ? 1 : 2, llvm::divideCeil(4, group));
 }
 
@@ -48,8 +51,9 @@ AttentionScratch::AttentionScratch(KernelBuilder &k, const AttentionVariant &var
     // Every group may be one of few, and the last one may stand over.
     size = std::max(size, variant.wideRows() * variant.group + variant.manyQueries());
     keys = k.scratch(f32, kCut * variant.tile.keySize);
-    values = k.scratch(f32, kCut * variant.valueStride());
   }
+  if (wide || variant.tile.shared)
+    values = k.scratch(f32, kCut * variant.valueStride());
   int64_t groups = wide ? llvm::divideCeil(size, variant.fewQueries()) : 1;
   queries = k.scratch(f32, size * variant.keyStride());
   outputs = k.scratch(f32, size * variant.valueStride());
@@ -81,7 +85,7 @@ public:
 
 private:
   void writeScores(const Group &group, Run run);
-  void writeValues(const Group &group, Run run);
+  void writeValues(const Group &group, Val cut, Run run);
   Val loadValues(Val at, Val vector);
 };
 
@@ -135,13 +139,33 @@ Val NarrowWriter::loadValues(Val at, Val vector) {
   return k.maskedLoad(a.words, start, k.firstLanes(k.index(tile.valueSize) - vector * kLanes));
 }
 
-void NarrowWriter::writeValues(const Group &group, Run run) {
+void NarrowWriter::writeValues(const Group &group, Val cut, Run run) {
   int64_t size = group.size, all = variant.valueStride() / kLanes;
+  // Slots that lie together.
+  int64_t pair = tile.shared ? 1 : tile.group;
+  if (tile.shared)
+    k.forLoop(run.first, run.end, 1, [&](Val t) {
+      Val first = cut + k.load(scratch.tiles, t) * KVTile::kSlots;
+      callTurnTile(k, module, tile, a.words, k.load(scratch.tileWords, t), sequence.keys - first,
+                   scratch.values, t * (KVTile::kSlots * kLanes), k.index(kCut * kLanes));
+    });
+  // The one or two slots from |slot| on, of a tile that starts at |start|.
+  auto startOf = [&](Val t) {
+    return tile.shared ? t * (KVTile::kSlots * kLanes)
+                       : k.load(scratch.tileWords, t) + tile.keyWords();
+  };
+  auto slotsAt = [&](Val start, Val slot, Val vector) -> SmallVector<Val, 2> {
+    if (tile.shared)
+      return {k.loadVector(scratch.values, start + vector * (kCut * kLanes) + slot * kLanes)};
+    return numbersIn(k, tile, loadValues(start + slot / tile.group * tile.valueSize, vector));
+  };
   int64_t most = std::clamp<int64_t>(variant.accumulators / size, 1, all);
   int64_t each = llvm::divideCeil(all, llvm::divideCeil(all, most));
   // All rows of the block see the same: a tile is walked whole, or slot by slot.
   auto load = [&](Val t, Val slot, Val vector) {
-    Val at = k.load(scratch.tileWords, t) + tile.keyWords() + slot / tile.group * tile.valueSize;
+    if (tile.shared)
+      return slotsAt(startOf(t), slot, vector).front();
+    Val at = startOf(t) + slot / tile.group * tile.valueSize;
     Val words = loadValues(at, vector);
     if (tile.group == 1)
       return words;
@@ -151,17 +175,15 @@ void NarrowWriter::writeValues(const Group &group, Run run) {
   auto channels = [&](Val firstVector, int64_t vectors) {
     SmallVector<Val> sums(size * vectors, k.splat(0));
     sums = k.reductionLoop(run.first, run.end, 1, sums, [&](Val t, ArrayRef<Val> sums) {
-      Val at = k.load(scratch.tileWords, t) + tile.keyWords();
+      Val start = startOf(t);
       return k.choose(
           k.load(scratch.wholes, t) != k.i32(0),
           [&] {
             return k.reductionLoop(
-                0, KVTile::kSlots, tile.group, sums, [&](Val slot, ArrayRef<Val> sums) {
+                0, KVTile::kSlots, pair, sums, [&](Val slot, ArrayRef<Val> sums) {
                   SmallVector<Val> next(sums);
                   for (int64_t v = 0; v < vectors; ++v) {
-                    Val words =
-                        loadValues(at + slot / tile.group * tile.valueSize, firstVector + v);
-                    for (auto [i, values] : llvm::enumerate(numbersIn(k, tile, words)))
+                    for (auto [i, values] : llvm::enumerate(slotsAt(start, slot, firstVector + v)))
                       for (int64_t q = 0; q < size; ++q) {
                         Val weight = k.broadcastLoad(scratch.scores,
                                                      scoreAt(group, t) + slot +
@@ -196,7 +218,7 @@ void NarrowWriter::write() {
       modifyScores(group, cut, run);
       writeSoftmax(group, run);
       mergeSums(group);
-      writeValues(group, run);
+      writeValues(group, cut, run);
     });
   });
   writeResults(group);

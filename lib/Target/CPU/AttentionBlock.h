@@ -49,6 +49,9 @@ struct AttentionVariant {
   int64_t wideRows() const;
   /// Rows from which on a wide block is quicker than narrow ones.
   int64_t leastWideRows() const;
+  /// Values that are parts of the keys are turned into panels of a cut, which are on the stack.
+  static constexpr int64_t kMostSharedValues = 768;
+  bool fits() const { return !tile.shared || tile.valueSize <= kMostSharedValues; }
   int64_t keyStride() const { return llvm::alignTo(tile.keySize, kLanes); }
   int64_t valueStride() const { return llvm::alignTo(tile.valueSize, kLanes); }
   /// Scores are more than products.
@@ -87,7 +90,8 @@ struct AttentionScratch {
   Val tileWords;          ///< index [16]: where they start, in words
   Val wholes;             ///< i32 [16]: 1 when the group sees all of it
   Val outputs;            ///< [query][E rounded up to 16]
-  Val keys, values;       ///< wide only: panels of a cut
+  Val keys, values;       ///< panels of a cut: of wide blocks; of narrow ones, values that are
+                          ///< parts of the keys
   Val biases;             ///< f32 [16]
   Val maxima, sums;       ///< f32 [group][16], running
   Val ever;               ///< i32 [group][16]: whether a query has seen anything

@@ -39,10 +39,10 @@ std::string AttentionVariant::name() const {
       options += word;
   if (biasRank)
     options += biasRank == 2 ? "_relative" : "_pairs";
-  return llvm::formatv("attention_{0}_{1}_{2}_{3}x{4}_group{5}_to_{6}{7}",
+  return llvm::formatv("attention_{0}_{1}_{2}_{3}x{4}{8}_group{5}_to_{6}{7}",
                        paged ? "pages" : "tiles", nameOfMask(mask),
                        tile.group == 1 ? "f32" : "bf16", tile.keySize, tile.valueSize, group,
-                       nameOf(result, round), options);
+                       nameOf(result, round), options, tile.shared ? "_shared" : "");
 }
 
 //===-- Operands
@@ -149,6 +149,8 @@ func::FuncOp kernelFor(ModuleOp module, const AttentionVariant &variant) {
               };
               if (most < least)
                 return narrow();
+              if (least == 1)
+                return wide();
               return k.choose(rows >= least, wide, narrow);
             });
       });
@@ -221,10 +223,12 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
     AttentionOperands a;
     Type element = k.f32Type();
     int64_t keySize = queryType.getDimSize(2), valueSize = 0, kvHeads = 0;
+    bool shared = false;
     if (Value memory = op.getPages()) {
       PagesView pages = step.pages(memory);
       element = pages.kv.getElement();
       valueSize = pages.kv.getValue(), kvHeads = pages.kv.getHeads();
+      shared = pages.kv.getShared();
       a.words = k.arrayAt(pages.pointer, element.isF32() ? element : k.i32Type());
       a.layer = step.scalar(op.getLayer()), a.pageCount = pages.pageCount;
       a.tilesPerPage = k.index(static_cast<int64_t>(pages.kv.getPage()) / KVTile::kSlots);
@@ -235,12 +239,17 @@ struct AttentionKernel : CPUKernelOpInterface::ExternalModel<AttentionKernel, At
       a.layer = a.pageCount = a.tilesPerPage = k.index(0);
       a.tilesPerHead = tilesPerHead(step);
     }
-    AttentionVariant variant{KVTile(keySize, valueSize, element), static_cast<bool>(op.getPages()),
-                             queryType.getDimSize(1) / kvHeads, op.getMask()};
+    AttentionVariant variant{KVTile(keySize, valueSize, element, shared),
+                             static_cast<bool>(op.getPages()), queryType.getDimSize(1) / kvHeads,
+                             op.getMask()};
     variant.result = result.element();
     variant.round = roundOf(op.getRound());
     variant.accumulators = step.accumulators();
     variant.scales = step.machine().vectorBytes == 64;
+    if (!variant.fits())
+      return op.emitOpError() << "expects values of at most " << AttentionVariant::kMostSharedValues
+                              << " numbers that are parts of their keys on the cpu, but they have "
+                              << valueSize;
     a.query = query.array, a.queryRow = query.strides[0], a.queryHead = query.strides[1];
     a.result = result.array, a.resultRow = result.strides[0], a.resultHead = result.strides[1];
     a.kvHeads = k.index(kvHeads);

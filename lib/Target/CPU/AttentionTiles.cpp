@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/Target/CPU/AttentionTiles.h"
+#include "lib/Target/CPU/TurnLanes.h"
 
 using namespace mlir;
 using llvm::ArrayRef;
@@ -87,12 +88,59 @@ void callValueTile(KernelBuilder &k, ModuleOp module, int64_t rows, int64_t vect
                   o.outputAt, o.outputStride, o.keep, o.take, o.active, o.before, o.stateAt});
 }
 
+/// Values as 16 slots of panels, out of keys: |channel| gives channel first + i of 16 slots, with
+/// |first| a multiple of 16.
+static Val turnValues(KernelBuilder &k, const KVTile &tile,
+                      llvm::function_ref<Val(Val first, int64_t i)> channel, Val count, Val values,
+                      Val valueAt, Val valueStride) {
+  auto vector = [&](Val first, int64_t channels, Val odd) {
+    SmallVector<Val> square;
+    for (int64_t i = 0; i < kLanes; ++i)
+      square.push_back(i < channels ? channel(first, i) : k.splat(0));
+    Val panel = valueAt + first / kLanes * valueStride;
+    for (auto [i, numbers] : llvm::enumerate(turnLanes(k, square))) {
+      auto slot = static_cast<int64_t>(i);
+      Val kept = k.select(k.index(slot) < count, numbers, k.splat(0));
+      k.store(kept, values, panel + slot * kLanes);
+      odd = k.fma(kept, k.splat(0), odd);
+    }
+    return odd;
+  };
+  int64_t whole = tile.valueSize / kLanes * kLanes;
+  Val odd = k.forLoop(0, whole, kLanes, {k.splat(0)},
+                      [&](Val first, ArrayRef<Val> odd) -> SmallVector<Val> {
+                        return {vector(first, kLanes, odd[0])};
+                      })[0];
+  if (whole < tile.valueSize)
+    odd = vector(k.index(whole), tile.valueSize - whole, odd);
+  return k.laneSum(odd);
+}
+
+Val callTurnTile(KernelBuilder &k, ModuleOp module, const KVTile &tile, Val words, Val tileAt,
+                 Val count, Val values, Val valueAt, Val valueStride) {
+  Type f32s = arrayOf(k.f32Type()), index = k.builder().getIndexType();
+  Type types[] = {words.type(), index, index, f32s, index, index};
+  std::string name =
+      llvm::formatv("attention_turn_{0}_{1}", tile.group == 1 ? "f32" : "bf16", tile.valueSize);
+  func::FuncOp kernel =
+      getOrCreateKernel(module, name, types, {k.f32Type()},
+                        [&](KernelBuilder &k, ArrayRef<Val> a) -> SmallVector<Val> {
+                          auto channel = [&](Val first, int64_t i) {
+                            Val at = a[1] + (first + i) / tile.group * kLanes;
+                            return numbersIn(k, tile, k.loadVector(a[0], at))[i % tile.group];
+                          };
+                          return {turnValues(k, tile, channel, a[2], a[3], a[4], a[5])};
+                        });
+  return k.call(kernel, {words, tileAt, count, values, valueAt, valueStride})[0];
+}
+
 Val callWidenTile(KernelBuilder &k, ModuleOp module, const KVTile &tile, Val words, Val tileAt,
                   Val count, Val keys, Val keyAt, Val values, Val valueAt, Val valueStride) {
   Type f32s = arrayOf(k.f32Type()), index = k.builder().getIndexType();
   Type types[] = {words.type(), index, index, f32s, index, f32s, index, index};
-  std::string name = llvm::formatv("attention_widen_{0}_{1}x{2}", tile.group == 1 ? "f32" : "bf16",
-                                   tile.keySize, tile.valueSize);
+  std::string name =
+      llvm::formatv("attention_widen_{0}_{1}x{2}{3}", tile.group == 1 ? "f32" : "bf16",
+                    tile.keySize, tile.valueSize, tile.shared ? "_shared" : "");
   func::FuncOp kernel = getOrCreateKernel(
       module, name, types, {k.f32Type()},
       [&](KernelBuilder &k, ArrayRef<Val> a) -> SmallVector<Val> {
@@ -109,6 +157,13 @@ Val callWidenTile(KernelBuilder &k, ModuleOp module, const KVTile &tile, Val wor
           Val last = k.loadVector(words, tileAt + d / tile.group * kLanes);
           k.store(numbersIn(k, tile, last).front(), keys, keyAt + d * kLanes);
         }
+        if (tile.shared)
+          return {turnValues(
+              k, tile,
+              [&](Val first, int64_t i) {
+                return k.loadVector(keys, keyAt + (first + i) * kLanes);
+              },
+              count, values, valueAt, valueStride)};
         SmallVector<Val> odd =
             k.forLoop(0, KVTile::kSlots, tile.group, {k.splat(0)},
                       [&](Val slot, ArrayRef<Val> odd) -> SmallVector<Val> {

@@ -43,6 +43,11 @@ Val callWidenTile(KernelBuilder &k, mlir::ModuleOp module, const KVTile &tile, V
                   Val tileAt, Val count, Val keys, Val keyAt, Val values, Val valueAt,
                   Val valueStride);
 
+/// The values of a KV tile that are parts of its keys: the same panels as callWidenTile's, with the
+/// same result.
+Val callTurnTile(KernelBuilder &k, mlir::ModuleOp module, const KVTile &tile, Val words, Val tileAt,
+                 Val count, Val values, Val valueAt, Val valueStride);
+
 /// The one or two f32 vectors in 16 words of a tile.
 llvm::SmallVector<Val, 2> numbersIn(KernelBuilder &k, const KVTile &tile, Val words);
 

@@ -31,6 +31,8 @@ void writeSlot(KernelBuilder &k, const KVTile &tile, const RowOfHeads &row, Val 
   });
   if (tile.keySize % g)
     k.store(k.constant(0, element), into, keys + (tile.keySize / g * KVTile::kSlots * g + 1));
+  if (tile.shared)
+    return;
   Val values = tileAt + tile.keyWords() * g + slot / g * (tile.valueSize * g) + slot % g;
   if (g == 1)
     return forLanes(k, k.index(tile.valueSize),
@@ -41,7 +43,8 @@ void writeSlot(KernelBuilder &k, const KVTile &tile, const RowOfHeads &row, Val 
 }
 
 std::string suffix(const KVTile &tile, Type element) {
-  return llvm::formatv("_{0}_{1}_{2}", nameOf(element), tile.keySize, tile.valueSize);
+  return llvm::formatv("_{0}_{1}_{2}{3}", nameOf(element), tile.keySize, tile.valueSize,
+                       tile.shared ? "_shared" : "");
 }
 
 /// Keys and values with the strides of each; kv heads; share.
@@ -62,7 +65,7 @@ RowOfHeads rowAt(ArrayRef<Val> a, Val row) {
 LogicalResult checkOperands(Operation *op, StepContext &step, Value key, Value value) {
   return failure(failed(step.expectShare(op, {place::Share::Rows})) ||
                  failed(expectUnitStride(op, key, "key")) ||
-                 failed(expectUnitStride(op, value, "value")));
+                 (value && failed(expectUnitStride(op, value, "value"))));
 }
 
 //===-- pack
@@ -161,10 +164,12 @@ struct AppendKernel : CPUKernelOpInterface::ExternalModel<AppendKernel, CacheApp
     KernelBuilder &k = step.builder();
     if (failed(checkOperands(op, step, op.getKey(), op.getValue())))
       return failure();
-    View key = step.view(op.getKey()), value = step.view(op.getValue());
+    View key = step.view(op.getKey());
+    // Where values are parts of the keys these are passed, and not read.
+    View value = op.getValue() ? step.view(op.getValue()) : key;
     PagesView pages = step.pages(op.getPages());
     Type element = pages.kv.getElement();
-    KVTile tile(pages.kv.getKey(), pages.kv.getValue(), element);
+    KVTile tile(pages.kv.getKey(), pages.kv.getValue(), element, pages.kv.getShared());
     SmallVector<Val> operands = rowOperands(key, value, step.range(key.sizes[0]));
     BatchView batch = step.batch();
     operands.append({k.arrayAt(pages.pointer, element), step.scalar(op.getLayer()), pages.pageCount,

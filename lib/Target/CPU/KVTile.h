@@ -6,7 +6,8 @@
 // both: g = 1 or 2 numbers per word.
 //
 //   keys     [ceil(D/g)][16 slots]      word (d/g, slot) holds channels d, d + 1 of one slot
-//   values   [16/g slots][E]            word (slot/g, e) holds channel e of slots slot, slot + 1
+//   values   [16/g slots][E]            word (slot/g, e) holds channel e of slots slot, slot + 1;
+//                                       absent where they are parts of the keys
 //
 // So the scores of 16 keys are one vector whose lanes never meet, and so are 16 channels of a
 // result; both walk memory in order.
@@ -20,16 +21,17 @@
 namespace sluice::cpu {
 
 struct KVTile {
-  KVTile(int64_t keySize, int64_t valueSize, mlir::Type element)
-      : keySize(keySize), valueSize(valueSize), group(element.isF32() ? 1 : 2) {}
+  KVTile(int64_t keySize, int64_t valueSize, mlir::Type element, bool shared = false)
+      : keySize(keySize), valueSize(valueSize), group(element.isF32() ? 1 : 2), shared(shared) {}
 
   static constexpr int64_t kSlots = SLUICE_TILE_SLOTS;
 
   int64_t keySize, valueSize; ///< D and E
   int64_t group;              ///< numbers per word
+  bool shared;                ///< a value is the first numbers of its key, and lies nowhere else
 
   int64_t keyWords() const { return llvm::divideCeil(keySize, group) * kSlots; }
-  int64_t valueWords() const { return kSlots / group * valueSize; }
+  int64_t valueWords() const { return shared ? 0 : kSlots / group * valueSize; }
   /// Of the whole tile, which is a multiple of 64 bytes.
   int64_t words() const { return llvm::alignTo(keyWords() + valueWords(), 16); }
 };

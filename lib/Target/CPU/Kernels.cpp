@@ -11,6 +11,7 @@ void registerCPUKernels(mlir::DialectRegistry &registry) {
   registerClampKernel(registry);
   registerCopyKernels(registry);
   registerEmbedKernel(registry);
+  registerHeadsKernels(registry);
   registerLinearKernel(registry);
   registerMoveKernels(registry);
   registerNormKernel(registry);

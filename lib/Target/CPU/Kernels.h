@@ -17,6 +17,7 @@ void registerCacheKernels(mlir::DialectRegistry &registry);
 void registerClampKernel(mlir::DialectRegistry &registry);
 void registerCopyKernels(mlir::DialectRegistry &registry);
 void registerEmbedKernel(mlir::DialectRegistry &registry);
+void registerHeadsKernels(mlir::DialectRegistry &registry);
 void registerLinearKernel(mlir::DialectRegistry &registry);
 void registerMoveKernels(mlir::DialectRegistry &registry);
 void registerNormKernel(mlir::DialectRegistry &registry);

@@ -187,6 +187,7 @@ typedef struct sluice_kv_info {
   sluice_dtype_t dtype;
   int32_t page;       /* slots, that is tokens, of a page */
   int64_t page_bytes; /* of one page, all layers and heads */
+  bool shared;        /* a value is the first v numbers of its key, and has no room of its own */
 } sluice_kv_info_t;
 
 /* One packed weight. Owned by the model. */

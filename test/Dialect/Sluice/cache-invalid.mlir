@@ -32,7 +32,7 @@ func.func @r1_value_size(%k: tensor<?x2x8xf32>, %v: tensor<?x2x8xf32>, %kv: !slu
 
 sluice.kv @kv layers 3 heads 2 key 8 value 6 page 16 : bf16
 func.func @r2_bf16_keys(%k: tensor<?x2x8xbf16>, %v: tensor<?x2x6xf32>, %kv: !sluice.pages<@kv>, %l: index, %b: !sluice.batch) {
-  // expected-error @below {{'sluice.cache.append' op expects keys and values of f32, but found 'bf16' and 'f32'  [R2]}}
+  // expected-error @below {{'sluice.cache.append' op expects keys and values of f32, but found 'bf16'  [R2]}}
   %r = sluice.cache.append %k, %v to %kv[%l] batch %b
     : (tensor<?x2x8xbf16>, tensor<?x2x6xf32>, !sluice.pages<@kv>, index, !sluice.batch) -> !sluice.pages<@kv>
   return
