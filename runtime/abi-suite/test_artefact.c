@@ -149,7 +149,8 @@ static void manifests_are_hostile(void) {
       {"\"kv\": [{", "\"kv\": [], \"x\": [{", "needs at least one entry in kv"},
       {"\"dot\": \"fma\"", "\"dot\": 1", "target.dot is a number"},
       {"\"features\": []", "\"features\": [7]", "holds a number"},
-      {"\"home\": \"host\"", "\"home\": \"moon\"", "weights[1].home: expected \"host\""},
+      {"\"home\": \"host\"", "\"home\": \"moon\"",
+       "weights[1].home: expected \"host\" or \"file\""},
       {"\"gathers\": 2", "\"gathers\": -1", "gathers is -1"},
       {"\"name\": \"fake\"", "\"name\": \"fa\x01ke\"", "control character"},
   };

@@ -63,7 +63,7 @@ static sluice_status_t create_alone(state_t *s) {
 }
 static sluice_status_t create_home(state_t *s) {
   static const float rows[2][2] = {{0, 1}, {2, 3}};
-  sluice_home_table_t table = {rows, 2, 8, 8};
+  sluice_home_table_t table = {.data = rows, .rows = 2, .row_bytes = 8, .stride = 8};
   return sluice_home_create(NULL, &table, 1, &s->home);
 }
 

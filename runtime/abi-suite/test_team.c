@@ -91,7 +91,8 @@ static void gathers_fetch_rows(void) {
 static void homes_refuse_what_they_cannot_do(void) {
   static const float rows[4][2] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}};
   static const int32_t ids[] = {3, 0, 2};
-  sluice_home_table_t table = {rows, 4, 8, 8}, thin = {rows, 4, 8, 4};
+  sluice_home_table_t table = {.data = rows, .rows = 4, .row_bytes = 8, .stride = 8}, thin = table;
+  thin.stride = 4;
   sluice_home_t *home = NULL;
   float out[3][4];
   CHECK_FAILS(sluice_home_create(NULL, &thin, 1, &home), SLUICE_STATUS_INVALID_ARGUMENT, "stride");

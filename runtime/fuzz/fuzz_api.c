@@ -225,7 +225,8 @@ static void say_null(world_t *w, input_t *in) {
   sluice_session_t *session = NULL;
   sluice_model_t *none = NULL;
   sluice_home_t *home = NULL;
-  sluice_home_table_t table = {NULL, odd_number(in), odd_number(in), odd_number(in)};
+  sluice_home_table_t table = {
+      .rows = odd_number(in), .row_bytes = odd_number(in), .stride = odd_number(in)};
   sluice_stats_t stats;
   judge(sluice_model_load(NULL, NULL, &none), invalid);
   judge(sluice_model_load(good, NULL, NULL), invalid);

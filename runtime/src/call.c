@@ -226,6 +226,12 @@ static sluice_status_t trapped(const frame_t *f) {
   const char *where = trap->location >= 0 && trap->location < m->location_count
                           ? m->locations[trap->location]
                           : "unknown location";
+  if (trap->code == SLUICE_TRAP_TABLE) {
+    sluice_home_t *own = f->session->own_home;
+    const char *problem = own && f->session->call.home == own ? sluice_home_problem(own) : "";
+    return sluice_fail(SLUICE_STATUS_TRAP, "%s: %s cannot fetch rows: %s", where, f->function->name,
+                       *problem ? problem : "the home of the table could not read it");
+  }
   const char *what = trap->code == SLUICE_TRAP_ID         ? "a row number of a gather is"
                      : trap->code == SLUICE_TRAP_PAGE     ? "a page number is"
                      : trap->code == SLUICE_TRAP_POSITION ? "a position is"

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * home.c: the runtime's own home of asynchronous gathers: a helper thread that copies rows out of
- * tables in memory or in mapped files. Requests stand in a ring of fixed size, so neither submit
- * nor await allocates.
+ * tables in memory or in mapped files, or reads them from files. Requests stand in a ring of fixed
+ * size, so neither submit nor await allocates.
  */
 #define _GNU_SOURCE 1
 #include "home.h"
 #include "gate.h"
 #include "machine.h"
+#include "table_file.h"
 #include "thread.h"
 
 #include <string.h>
@@ -30,7 +31,11 @@ typedef struct service {
   sluice_allocator_t allocator;
   const sluice_home_table_t *tables; /* [table_count] own copy */
   sluice_home_table_t *copy;
+  sluice_table_file_t *files; /* [table_count] fd -1 where a table is in memory */
+  sluice_row_index_t *index;  /* NULL when no table is in a file */
   int32_t table_count;
+  bool new_problem; /* |problem| is of the requests since it was asked for */
+  char problem[160];
   atomic_bool stop;
   pthread_t helper;
   sluice_witness_t witness;
@@ -40,8 +45,21 @@ typedef struct service {
   request_t ring[RING];
 } service_t;
 
-static int32_t serve(const service_t *service, const request_t *request) {
+static int32_t serve(service_t *service, const request_t *request) {
   const sluice_home_table_t *table = &service->tables[request->table];
+  const sluice_table_file_t *file = &service->files[request->table];
+  if (file->fd >= 0) {
+    char problem[sizeof service->problem] = "";
+    int32_t result = sluice_table_file_gather(
+        file, service->index, request->ids, request->count, table->rows, request->row_bytes,
+        table->stride, request->dest, request->dest_stride, problem, sizeof problem);
+    // The first one stays: what follows is often its consequence.
+    if (result == SLUICE_TRAP_TABLE && !service->new_problem) {
+      memcpy(service->problem, problem, sizeof problem);
+      service->new_problem = true;
+    }
+    return result;
+  }
   for (int64_t i = 0; i < request->count; ++i) {
     int64_t row = request->ids[i];
     if (row < 0 || row >= table->rows)
@@ -123,11 +141,51 @@ void sluice_home_drain(sluice_home_t *home) {
   }
 }
 
+const char *sluice_home_problem(sluice_home_t *home) {
+  service_t *service = home->self;
+  bool found = service->new_problem;
+  service->new_problem = false;
+  return found ? service->problem : "";
+}
+
 static void destroy(service_t *service) {
   sluice_allocator_t allocator = service->allocator;
+  for (int32_t i = 0; service->files && i < service->table_count; ++i)
+    sluice_table_file_close(&service->files[i]);
+  sluice_free(&allocator, service->files, (size_t)service->table_count, sizeof *service->files);
+  if (service->index)
+    sluice_row_index_release(&allocator, service->index);
   sluice_witness_release(&service->witness);
   sluice_free(&allocator, service->copy, (size_t)service->table_count, sizeof *service->copy);
   sluice_free(&allocator, service, 1, sizeof *service);
+}
+
+/* Copies |tables| and opens their files. */
+static sluice_status_t take_tables(service_t *service, const sluice_home_table_t *tables,
+                                   int32_t count) {
+  const sluice_allocator_t *a = &service->allocator;
+  SLUICE_TRY(sluice_allocate(a, (size_t)count, sizeof *service->copy, &service->copy));
+  service->table_count = count;
+  service->tables = service->copy;
+  SLUICE_TRY(sluice_allocate(a, (size_t)count, sizeof *service->files, &service->files));
+  for (int32_t i = 0; i < count; ++i) {
+    service->copy[i] = tables[i];
+    service->files[i].fd = -1;
+  }
+  for (int32_t i = 0; i < count; ++i) {
+    const sluice_home_table_t *table = &tables[i];
+    int64_t bytes;
+    if (table->data || table->rows == 0)
+      continue;
+    if (!service->index)
+      SLUICE_TRY(sluice_row_index_create(a, &service->index));
+    if (!sluice_mul(table->rows - 1, table->stride, &bytes) ||
+        !sluice_add(bytes, table->row_bytes, &bytes))
+      return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
+                         "table %d of a home: its rows are more than 2^63 bytes", i);
+    SLUICE_TRY(sluice_table_file_open(table->path, table->offset, bytes, &service->files[i]));
+  }
+  return SLUICE_STATUS_OK;
 }
 
 sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
@@ -142,21 +200,18 @@ sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
                        count);
   for (int32_t i = 0; i < count; ++i)
     if (tables[i].rows < 0 || tables[i].row_bytes < 0 || tables[i].stride < tables[i].row_bytes ||
-        (tables[i].rows > 0 && !tables[i].data))
+        (tables[i].rows > 0 && !tables[i].data && !tables[i].path) || tables[i].offset < 0)
       return sluice_fail(SLUICE_STATUS_INVALID_ARGUMENT,
-                         "table %d of a home: expected rows, and a stride of at least a row", i);
+                         "table %d of a home: expected rows, in memory or in a file, and a stride "
+                         "of at least a row",
+                         i);
   SLUICE_TRY(sluice_allocate(&own, 1, sizeof *service, &service));
-  sluice_status_t status =
-      sluice_allocate(&own, (size_t)count, sizeof *service->copy, &service->copy);
   service->allocator = own;
+  sluice_status_t status = take_tables(service, tables, count);
   if (status != SLUICE_STATUS_OK) {
     destroy(service);
     return status;
   }
-  if (count > 0)
-    memcpy(service->copy, tables, (size_t)count * sizeof *tables);
-  service->tables = service->copy;
-  service->table_count = count;
   service->home = (sluice_home_t){service, submit, await};
   status = sluice_witness_create(&service->witness);
   int error =

@@ -11,4 +11,8 @@
  * nobody else uses now. */
 void sluice_home_drain(sluice_home_t *home);
 
+/* What went wrong since the last call, in words, or "". For a home made by sluice_home_create, when
+ * no request is under way; good until the next request. */
+const char *sluice_home_problem(sluice_home_t *home);
+
 #endif

@@ -185,6 +185,13 @@ static sluice_status_t read_generator(sluice_manifest_t *m, const sluice_json_t 
   return SLUICE_STATUS_OK;
 }
 
+/* Letters, digits, '_', '-' and '.', the first no '.': a name that can only be a file in its
+ * folder. */
+static bool is_file_name(const char *name) {
+  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+  return length > 0 && length < 200 && name[length] == 0 && name[0] != '.';
+}
+
 static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *node, int32_t index,
                                    sluice_source_t *sources) {
   sluice_weight_t *w = &m->weights[index];
@@ -202,10 +209,17 @@ static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *no
                             "%s.layout is \"%.40s\", expected panel or rows", where, layout->text);
   const sluice_json_t *home = sluice_json_member(&m->doc, node, "home");
   w->remote = home != NULL;
-  if (home &&
-      (home->type != SLUICE_JSON_STRING || strcmp(home->text, "host") != 0 || w->info.panel))
+  w->in_file = home && home->type == SLUICE_JSON_STRING && strcmp(home->text, "file") == 0;
+  if (home && (home->type != SLUICE_JSON_STRING || w->info.panel ||
+               (!w->in_file && strcmp(home->text, "host") != 0)))
     return sluice_json_fail(&m->doc, home, SLUICE_STATUS_BAD_ARTEFACT,
-                            "%s.home: expected \"host\", and the layout rows", where);
+                            "%s.home: expected \"host\" or \"file\", and the layout rows", where);
+  if (w->in_file && (!is_file_name(w->info.name) || w->info.stack > 0 ||
+                     sluice_json_member(&m->doc, node, "random_seed")))
+    return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s: expected a table in a file to have a plain name, no stack and no "
+                            "random_seed",
+                            where);
   SLUICE_TRY(read_shape(m, node, where, w));
   const sluice_json_t *encoding = sluice_json_member(&m->doc, node, "encoding");
   if (encoding)

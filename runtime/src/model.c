@@ -54,7 +54,7 @@ static sluice_status_t map_weights(sluice_model_t *model) {
   size_t size;
   int64_t stored = 0;
   for (int32_t i = 0; i < m->info.weight_count; ++i)
-    stored += !m->weights[i].info.generated;
+    stored += !m->weights[i].info.generated && !m->weights[i].in_file;
   if (stored == 0)
     return SLUICE_STATUS_OK;
   SLUICE_TRY(join(model, m->info.weight_file, &path, &size));
@@ -65,7 +65,7 @@ static sluice_status_t map_weights(sluice_model_t *model) {
   SLUICE_TRY(status);
   for (int32_t i = 0; i < m->info.weight_count; ++i) {
     const sluice_weight_info_t *info = &m->weights[i].info;
-    if (info->generated)
+    if (info->generated || m->weights[i].in_file)
       continue;
     const sluice_tensor_t *tensor = sluice_tensors_find(&model->tensors, info->name);
     if (!tensor)

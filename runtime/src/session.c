@@ -3,7 +3,9 @@
  * session.c: makes and frees sessions, and the calls on sequences between steps.
  */
 #include "session.h"
+#include "table_file.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -104,19 +106,45 @@ static sluice_status_t make_arena(sluice_session_t *s) {
   return SLUICE_STATUS_OK;
 }
 
+/* Bytes of a path to a table's file in the artefact. */
+static size_t table_path_size(const sluice_session_t *s) { return s->model->path_size + 256; }
+
+/* Table |i|: in memory, or in its file, whose path goes to |path|. */
+static sluice_status_t make_table(const sluice_session_t *s, size_t i, char *path,
+                                  sluice_home_table_t *out) {
+  const sluice_weight_t *w = &s->model->manifest.weights[i];
+  if (!w->remote || w->blocks != 1)
+    return SLUICE_STATUS_OK;
+  int64_t row = w->columns * (int64_t)sluice_dtype_bytes(w->info.dtype);
+  *out = (sluice_home_table_t){
+      .data = s->model->data[i], .rows = w->rows, .row_bytes = row, .stride = row};
+  if (!w->in_file)
+    return SLUICE_STATUS_OK;
+  out->path = path;
+  snprintf(path, table_path_size(s), "%s/tables/%s.safetensors", s->model->path, w->info.name);
+  sluice_status_t status = sluice_table_file_find_data(path, w->info.bytes, &out->offset);
+  return status == SLUICE_STATUS_NOT_FOUND
+             ? sluice_fail_in(SLUICE_STATUS_BAD_ARTEFACT, "a table of the artefact is missing")
+             : status;
+}
+
 /* The runtime's own home: table i is weight i, where the manifest says that it lives there. */
 static sluice_status_t make_home(sluice_session_t *s) {
-  const sluice_manifest_t *m = &s->model->manifest;
-  sluice_home_table_t *tables;
-  size_t count = (size_t)m->info.weight_count;
-  SLUICE_TRY(sluice_allocate(&s->allocator, count, sizeof *tables, &tables));
-  for (size_t i = 0; i < count; ++i) {
-    const sluice_weight_t *w = &m->weights[i];
-    int64_t row = w->columns * (int64_t)sluice_dtype_bytes(w->info.dtype);
-    if (w->remote && w->blocks == 1)
-      tables[i] = (sluice_home_table_t){s->model->data[i], w->rows, row, row};
+  size_t count = (size_t)s->model->manifest.info.weight_count, in_files = 0, used = 0;
+  sluice_home_table_t *tables = NULL;
+  char *paths = NULL;
+  for (size_t i = 0; i < count; ++i)
+    in_files += s->model->manifest.weights[i].in_file;
+  sluice_status_t status = sluice_allocate(&s->allocator, count, sizeof *tables, &tables);
+  if (status == SLUICE_STATUS_OK)
+    status = sluice_allocate(&s->allocator, in_files, table_path_size(s), &paths);
+  for (size_t i = 0; i < count && status == SLUICE_STATUS_OK; ++i) {
+    bool in_file = s->model->manifest.weights[i].in_file;
+    status = make_table(s, i, in_file ? paths + used++ * table_path_size(s) : NULL, &tables[i]);
   }
-  sluice_status_t status = sluice_home_create(&s->allocator, tables, (int32_t)count, &s->own_home);
+  if (status == SLUICE_STATUS_OK)
+    status = sluice_home_create(&s->allocator, tables, (int32_t)count, &s->own_home);
+  sluice_free(&s->allocator, paths, in_files, table_path_size(s));
   sluice_free(&s->allocator, tables, count, sizeof *tables);
   return status;
 }

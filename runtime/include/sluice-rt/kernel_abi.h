@@ -57,6 +57,7 @@ typedef enum sluice_trap_code {
   SLUICE_TRAP_ID = 1,       /* a row number given to a gather is outside its table */
   SLUICE_TRAP_PAGE = 2,     /* a page number is outside the pool, or a sequence has too few pages */
   SLUICE_TRAP_POSITION = 3, /* a position is outside a table of positions */
+  SLUICE_TRAP_TABLE = 4,    /* a home cannot read a table: its file is short, gone or changed */
 } sluice_trap_code_t;
 
 typedef struct sluice_trap {

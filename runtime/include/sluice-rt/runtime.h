@@ -406,19 +406,26 @@ SLUICE_API void sluice_session_stats(const sluice_session_t *session, sluice_sta
 
 /* ---- Homes of asynchronous gathers --------------------------------------------------- */
 
-/* A table whose rows can be fetched: in memory, or in a file that the program has mapped. */
+/* A table whose rows can be fetched: in memory (or in a file that the program has mapped), or in a
+ * file that is read row by row and may be larger than memory. */
 typedef struct sluice_home_table {
   const void *data;
   int64_t rows;
   int64_t row_bytes; /* of a row; requests must ask for the same */
   int64_t stride;    /* bytes from one row to the next, at least row_bytes */
+  const char
+      *path;      /* a regular file, used when |data| is NULL; may be NULL when there are no rows */
+  int64_t offset; /* of the first row in the file */
 } sluice_home_table_t;
 
 /* Makes a home (see kernel_abi.h) with a thread of its own that copies rows out of |tables|
- * [count]; table numbers are indices of it. The tables' data must outlive the home. submit and
- * await allocate nothing; up to 64 requests may be under way. Sessions make one by themselves where
- * the model gathers asynchronously; its tables are the model's weights. |allocator| may be NULL.
- * INVALID_ARGUMENT, OUT_OF_MEMORY, SYSTEM. */
+ * [count]; table numbers are indices of it. The tables' data must outlive the home; files are
+ * opened here, and must stay as they are: a request that finds its file shorter or changed ends in
+ * SLUICE_TRAP_TABLE. Of a file each row is read once per request, however often it is asked for.
+ * submit and await allocate nothing; up to 64 requests may be under way. Sessions make one by
+ * themselves where the model gathers asynchronously; its tables are the model's weights.
+ * |allocator| may be NULL. INVALID_ARGUMENT, OUT_OF_MEMORY, SYSTEM, NOT_FOUND (no such file),
+ * BAD_ARTEFACT (a file that is too short). */
 SLUICE_API sluice_status_t sluice_home_create(const sluice_allocator_t *allocator,
                                               const sluice_home_table_t *tables, int32_t count,
                                               sluice_home_t **out_home);
