@@ -69,14 +69,21 @@ mlir::Value StepBuilder::weight(const Step &step, StringRef field) {
     fail(step, "no weight '" + name + "' is declared under 'weights'" + didYouMean(name, known));
     return nullptr;
   }
-  if (found->stack && found->stack != layerCount) {
+  mlir::Value number = found->stack ? layer : nullptr;
+  if (!found->layers.empty()) {
+    if (!(number = placeOf(step, *found)))
+      return nullptr;
+  } else if (found->stack && found->stack != layerCount) {
     fail(step, "weight '" + name + "' has " + Twine(found->stack) + " layers, but " +
                    (layer ? "the repeat around the step has " + Twine(layerCount)
                           : Twine("there is no repeat around the step")));
     return nullptr;
   }
-  auto type = shaped(found->layerShape(), elementType(b.getContext(), found->dtype));
-  return ParamUseOp::create(b, loc, type, name, found->stack ? layer : nullptr);
+  std::vector<int64_t> shape = found->layerShape();
+  if (found->experts)
+    shape.insert(shape.begin(), found->experts);
+  auto type = shaped(shape, elementType(b.getContext(), found->dtype));
+  return ParamUseOp::create(b, loc, type, name, number);
 }
 
 mlir::Value StepBuilder::layerOf(const Step &step, mlir::Value pages) {
@@ -108,10 +115,56 @@ bool StepBuilder::buildLayer(const Step &step) {
     layer = mlir::arith::AddIOp::create(b, loc, first, offset);
   }
   layerOffset = true;
+  layerInRound = number;
   bool fine = build(step.body);
   layerOffset = false;
+  layerInRound = 0;
   layer = first;
   return fine;
+}
+
+/// Whether one of |steps| reads a weight that some layers do not have.
+bool StepBuilder::usesSomeLayers(ArrayRef<Step> steps) const {
+  return any_of(steps, [&](const Step &step) {
+    for (const auto &[name, value] : step.fields)
+      if (auto *text = std::get_if<std::string>(&value))
+        if (const Weight *weight = description.weight(*text); weight && !weight->layers.empty())
+          return true;
+    return usesSomeLayers(step.body);
+  });
+}
+
+mlir::Value StepBuilder::placeOf(const Step &step, const Weight &weight) {
+  auto refuse = [&](const Twine &why) -> mlir::Value {
+    fail(step, "weight '" + weight.name + "' is there in " + Twine(weight.layers.size()) +
+                   " layers only, " + why);
+    return nullptr;
+  };
+  if (!layer)
+    return refuse("but there is no repeat around the step");
+  if (weight.layers.back() >= layerCount)
+    return refuse("of which the repeat around the step has not all");
+  // Its places in the stack, round by round: they have to be evenly apart.
+  SmallVector<int64_t> places;
+  for (int64_t number = firstLayer + layerInRound; number < endLayer; number += roundSize) {
+    auto found = llvm::lower_bound(weight.layers, number);
+    if (found == weight.layers.end() || *found != number)
+      return refuse("and layer " + Twine(number) + " is none of them");
+    places.push_back(found - weight.layers.begin());
+  }
+  int64_t apart = places.size() > 1 ? places[1] - places[0] : 1;
+  for (size_t i = 1; i < places.size(); ++i)
+    if (places[i] - places[i - 1] != apart)
+      return refuse("and those of the repeat around the step are not evenly apart");
+  auto index = [&](int64_t number) -> mlir::Value {
+    return mlir::arith::ConstantIndexOp::create(b, loc, number);
+  };
+  mlir::Value place = round;
+  if (apart != 1)
+    place = mlir::arith::MulIOp::create(b, loc, place, index(apart));
+  if (places.front() != 0)
+    place = mlir::arith::AddIOp::create(b, loc, place, index(places.front()));
+  return place;
 }
 
 bool StepBuilder::buildRepeat(const Step &step) {
@@ -126,9 +179,14 @@ bool StepBuilder::buildRepeat(const Step &step) {
     return fail(step, "expected whole rounds of " + Twine(every) + " of the layers from " +
                           Twine(first) + " to " + Twine(last) + ", which are at most " +
                           Twine(layers));
-  mlir::Value zero = mlir::arith::ConstantIndexOp::create(b, loc, first);
-  mlir::Value end = mlir::arith::ConstantIndexOp::create(b, loc, last);
-  mlir::Value one = mlir::arith::ConstantIndexOp::create(b, loc, every);
+  auto index = [&](int64_t number) -> mlir::Value {
+    return mlir::arith::ConstantIndexOp::create(b, loc, number);
+  };
+  // Layers are counted, unless a weight is there in some of them only: then rounds are.
+  bool counts = usesSomeLayers(step.body);
+  mlir::Value zero = index(counts ? 0 : first);
+  mlir::Value end = index(counts ? (last - first) / every : last);
+  mlir::Value one = index(counts ? 1 : every);
   auto loop = mlir::scf::ForOp::create(b, loc, zero, end, one, carried);
 
   StringMap<mlir::Value> outer = values;
@@ -138,6 +196,14 @@ bool StepBuilder::buildRepeat(const Step &step) {
     mlir::OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     layer = loop.getInductionVar();
+    if (counts) {
+      round = layer;
+      if (every != 1)
+        layer = mlir::arith::MulIOp::create(b, loc, layer, index(every));
+      if (first != 0)
+        layer = mlir::arith::AddIOp::create(b, loc, layer, index(first));
+    }
+    firstLayer = first, endLayer = last;
     layerCount = layers;
     roundSize = every;
     for (auto [name, value] : zip(step.names("carry"), loop.getRegionIterArgs()))
@@ -155,7 +221,7 @@ bool StepBuilder::buildRepeat(const Step &step) {
         mlir::scf::YieldOp::create(b, outerLoc, next);
     }
   }
-  layer = nullptr;
+  layer = round = nullptr;
   layerCount = roundSize = 0;
   values = std::move(outer);
   if (!fine)
@@ -288,6 +354,12 @@ bool StepBuilder::build(const Step &step) {
     return buildSplit(step);
   if (op == "attention")
     return buildAttention(step);
+  if (op == "route")
+    return buildRoute(step);
+  if (op == "experts")
+    return buildExperts(step);
+  if (op == "combine")
+    return buildCombine(step);
   if (op == "embed" || op == "gather") {
     bool isWeight = op == "gather" || !lookup(step.text("table"));
     mlir::Value table = isWeight ? weight(step, "table") : rows(step, "table", 2);
@@ -352,16 +424,20 @@ bool StepBuilder::build(const Step &step) {
                           .getResult());
   }
   if (op == "activation") {
-    mlir::Value x = rows(step, "x", 2);
+    mlir::Value x = rows(step, "x");
     if (!x)
       return false;
     bool gated = step.has("gated");
-    int64_t width = sizeOf(x, 1);
+    SmallVector<int64_t> shape(cast<mlir::RankedTensorType>(x.getType()).getShape());
+    if (shape.size() < 2)
+      return fail(step, "expected 'x' to be rows of numbers, but '" + step.text("x") + "' is not");
+    int64_t width = shape.back();
     if (gated && width % 2 != 0)
       return fail(step, "expected an even number of columns to gate, but found " + Twine(width));
+    shape.back() = gated ? width / 2 : width;
     auto function = *symbolizeFunction(step.text("function"));
     return give(step, ActivationOp::create(
-                          b, loc, shaped({dynamic, gated ? width / 2 : width}, resultElement(step)),
+                          b, loc, shaped(shape, resultElement(step)),
                           FunctionAttr::get(context, function), x, mlir::ValueRange(),
                           gated ? b.getUnitAttr() : nullptr, numberAttr(step, "input_scale"),
                           numberAttr(step, "output_scale"), numberAttr(step, "limit"),

@@ -41,6 +41,13 @@ private:
   RopeScalingAttrInterface scalingAttr(const Step &step);
   bool buildSplit(const Step &step);
   bool buildAttention(const Step &step);
+  bool buildRoute(const Step &step);
+  bool buildExperts(const Step &step);
+  bool buildCombine(const Step &step);
+  /// Where the layer that is being built stands among those that have |weight|. Null after
+  /// reporting.
+  mlir::Value placeOf(const Step &step, const Weight &weight);
+  bool usesSomeLayers(llvm::ArrayRef<Step> steps) const;
   bool fail(const Step &step, const llvm::Twine &message);
 
   /// The value that |field| names, a tensor of |rank| (any rank when 0). Null after reporting, or
@@ -75,8 +82,10 @@ private:
   ProblemLog &log;
   llvm::StringMap<mlir::Value> values;
   mlir::Location loc = mlir::UnknownLoc::get(b.getContext());
-  mlir::Value layer;        ///< inside a repeat: its number
-  int64_t layerCount = 0;   ///< inside a repeat: how many
+  mlir::Value layer; ///< inside a repeat: its number
+  mlir::Value round; ///< inside a repeat that counts rounds: which
+  int64_t firstLayer = 0, endLayer = 0, layerInRound = 0; ///< inside a repeat
+  int64_t layerCount = 0;                                 ///< inside a repeat: how many
   int64_t roundSize = 0;    ///< inside a repeat: how many layers its steps are
   bool layerOffset = false; ///< inside a `layer`
 };

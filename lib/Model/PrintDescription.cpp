@@ -53,8 +53,17 @@ void Printer::weight(const Weight &weight) {
   os << "  " << yamlScalar(weight.name) << ":\n";
   if (weight.stack)
     os << "    stack: " << weight.stack << '\n';
+  if (!weight.layers.empty()) {
+    os << "    layers: ";
+    shape(weight.layers);
+    os << '\n';
+  }
+  if (weight.experts)
+    os << "    experts: " << weight.experts << '\n';
   if (weight.transposed)
     os << "    transposed: true\n";
+  if (weight.alternating)
+    os << "    alternating: true\n";
   os << "    role: " << weight.role << "\n    dtype: " << weight.dtype << '\n';
   auto source = [&](const Source &one) {
     os << "{name: " << yamlScalar(one.name) << ", shape: ";

@@ -117,8 +117,12 @@ bool Resolver::sourceEntry(const YamlNode &node, Weight &weight) {
                                    didYouMean(placeholder, known));
     }
   }
-  unsigned layerMarks = StringRef(source.name).count("{}");
-  if (layerMarks != (weight.stack ? 1u : 0u))
+  unsigned layerMarks = StringRef(source.name).count("{}"), wanted = weight.stack ? 1u : 0u;
+  if (layerMarks != wanted && weight.experts && layerMarks != wanted + 1)
+    return bad(name->offset,
+               Twine("expected ") + (weight.stack ? "one '{}' for the layer" : "no '{}'") +
+                   ", or one more for the expert, in the name of a tensor of experts");
+  if (layerMarks != wanted && !weight.experts)
     return bad(name->offset,
                weight.stack
                    ? "expected one '{}' for the layer in the name of a stacked weight's tensor"
@@ -137,8 +141,8 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
   const YamlNode &node = entry.value;
   if (!expect(node, YamlNode::Map, "a map") ||
       !checkKeys(node, *text,
-                 {"when", "stack", "role", "name", "shape", "sources", "dtype", "tied",
-                  "transposed", "at"},
+                 {"when", "stack", "where", "layers", "experts", "role", "name", "shape", "sources",
+                  "or", "dtype", "tied", "transposed", "alternating", "at"},
                  "weight '" + entry.key + "'", log))
     return false;
   Weight weight;
@@ -156,6 +160,14 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
       if (!layers)
         return false;
       weight.stack = *layers;
+    }
+    if (!layersOf(node, weight, on) || !on)
+      return !on;
+    if (const YamlNode *experts = node.find("experts")) {
+      std::optional<int64_t> count = integer(*experts, 1, 4096);
+      if (!count)
+        return false;
+      weight.experts = *count;
     }
     weight.role = "weight";
     if (const YamlNode *role = node.find("role")) {
@@ -176,6 +188,12 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
         return false;
       weight.transposed = *found;
     }
+    if (const YamlNode *alternating = node.find("alternating")) {
+      std::optional<bool> found = flag(*alternating);
+      if (!found)
+        return false;
+      weight.alternating = *found;
+    }
     if (const YamlNode *tiedNode = node.find("tied")) {
       if (!expect(*tiedNode, YamlNode::Map, "a map with 'to' and 'when'") ||
           !checkKeys(*tiedNode, *text, {"to", "when"}, "'tied'", log))
@@ -189,7 +207,26 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
       tied = *tiedOn;
       tiedTo = to->text;
     }
-    const YamlNode *list = node.find("sources");
+    const YamlNode *list = node.find("sources"), *others = node.find("or");
+    // The other way to store it counts when the checkpoint has its first tensor and not this one's.
+    if (others) {
+      if (!expect(*others, YamlNode::List, "a list of tensors") || others->items.empty())
+        return false;
+      const YamlNode *mine = list && list->kind == YamlNode::List && !list->items.empty()
+                                 ? list->items.front().find("name")
+                                 : node.find("name");
+      const YamlNode *theirs = others->items.front().find("name");
+      if (mine && theirs && !isThere(*mine) && isThere(*theirs)) {
+        Weight other = weight;
+        for (const YamlNode &item : others->items)
+          if (!expect(item, YamlNode::Map, "a map with 'name' and 'shape'") ||
+              !checkKeys(item, *text, {"name", "shape"}, "a source", log) ||
+              !sourceEntry(item, other))
+            return false;
+        weight = std::move(other);
+        return true;
+      }
+    }
     if (list && node.find("name"))
       return bad(list->offset, "expected only one of 'name' and 'sources'");
     if (!list)
@@ -218,7 +255,7 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
   // later on.
   constexpr uint64_t maxElements = uint64_t(1) << 46;
   bool overflowed = false;
-  uint64_t elements = weight.stack ? weight.stack : 1;
+  uint64_t elements = (weight.stack ? weight.stack : 1) * (weight.experts ? weight.experts : 1);
   uint64_t rows = 0;
   for (const Source &source : weight.sources)
     rows += source.shape.front();
@@ -260,11 +297,73 @@ bool Resolver::weightsSection(Description &out) {
 /// The better of a part's places to show: the config.json key, when one was read.
 static FilePosition shownPlace(const Places &at) { return at.size() > 1 ? at[1] : at[0]; }
 
-static std::string layerName(StringRef pattern, int64_t layer) {
+static std::string numbered(StringRef pattern, int64_t number) {
   size_t mark = pattern.find("{}");
   if (mark == StringRef::npos)
     return pattern.str();
-  return (pattern.substr(0, mark) + Twine(layer) + pattern.substr(mark + 2)).str();
+  return (pattern.substr(0, mark) + Twine(number) + pattern.substr(mark + 2)).str();
+}
+
+/// The tensor of block |block|: of a layer, or of an expert of a layer.
+static std::string blockName(const Weight &weight, StringRef pattern, int64_t block) {
+  int64_t experts = std::max<int64_t>(weight.experts, 1), layer = block / experts;
+  std::string name = pattern.str();
+  if (weight.stack)
+    name = numbered(name, weight.layers.empty() ? layer : weight.layers[layer]);
+  return weight.experts ? numbered(name, block % experts) : name;
+}
+
+bool Resolver::isThere(const YamlNode &name) {
+  return checkpoint && any_of(spellingsOf(name.text), [&](const std::string &one) {
+           // Of some layer: a weight need not be in the first ones.
+           for (int64_t layer = 0; layer != 64; ++layer)
+             if (checkpoint->find(numbered(numbered(one, layer), 0)))
+               return true;
+           return false;
+         });
+}
+
+bool Resolver::layersOf(const YamlNode &node, Weight &weight, bool &on) {
+  const YamlNode *where = node.find("where"), *list = node.find("layers");
+  if (!where && !list)
+    return true;
+  const YamlNode &given = where ? *where : *list;
+  if (!weight.stack || (where && list))
+    return bad(given.offset, weight.stack ? "expected only one of 'where' and 'layers'"
+                                          : "expected 'stack', of whose layers these are some");
+  if (list) {
+    if (!expect(*list, YamlNode::List, "a list of layers"))
+      return false;
+    for (const YamlNode &item : list->items) {
+      std::optional<int64_t> layer = integer(item, 0, maxLayers - 1);
+      if (!layer)
+        return false;
+      if (!weight.layers.empty() && *layer <= weight.layers.back())
+        return bad(item.offset, "expected layers in ascending order");
+      weight.layers.push_back(*layer);
+    }
+    if (int64_t(weight.layers.size()) != weight.stack)
+      return bad(list->offset, "expected as many layers as 'stack' says, " + Twine(weight.stack) +
+                                   ", but found " + Twine(weight.layers.size()));
+    return true;
+  }
+  if (!locals.empty())
+    return bad(given.offset, "expected 'where' outside of a repeat");
+  for (int64_t layer = 0; layer != weight.stack; ++layer) {
+    locals["layer"] = Value::ofInt(layer);
+    std::optional<bool> here = flag(*where);
+    locals.clear();
+    if (!here)
+      return false;
+    if (*here)
+      weight.layers.push_back(layer);
+  }
+  on = !weight.layers.empty();
+  if (int64_t(weight.layers.size()) == weight.stack)
+    weight.layers.clear(); // all of them
+  else
+    weight.stack = weight.layers.size();
+  return true;
 }
 
 bool Resolver::matchSource(const Weight &weight, Source &source) {
@@ -274,20 +373,23 @@ bool Resolver::matchSource(const Weight &weight, Source &source) {
     return true;
   }
   auto chosen = find_if(alternatives, [&](const std::string &one) {
-    return checkpoint->find(layerName(one, 0)) != nullptr;
+    return checkpoint->find(blockName(weight, one, 0)) != nullptr;
   });
   if (chosen == alternatives.end()) {
     std::vector<std::string> tried;
     for (const std::string &one : alternatives)
-      tried.push_back("'" + layerName(one, 0) + "'");
+      tried.push_back("'" + blockName(weight, one, 0) + "'");
     log.report(Severity::BadInput, shownPlace(weight.at),
                "the checkpoint in " + checkpoint->directory() + " lacks a tensor for weight '" +
                    weight.name + "': expected " + join(tried, " or "));
     return false;
   }
   source.name = *chosen;
-  for (int64_t layer = 0, layers = std::max<int64_t>(weight.stack, 1); layer != layers; ++layer) {
-    std::string name = layerName(source.name, layer);
+  int64_t layers = std::max<int64_t>(weight.stack, 1),
+          experts = std::max<int64_t>(weight.experts, 1);
+  bool holdsAll = weight.experts && StringRef(source.name).count("{}") == (weight.stack ? 1u : 0u);
+  for (int64_t block = 0; block != layers * experts; block += holdsAll ? experts : 1) {
+    std::string name = blockName(weight, source.name, block);
     const TensorView *view = checkpoint->find(name);
     if (!view) {
       log.report(Severity::BadInput, shownPlace(weight.at),
@@ -298,6 +400,8 @@ bool Resolver::matchSource(const Weight &weight, Source &source) {
     std::vector<int64_t> stored = source.shape;
     if (weight.transposed)
       std::reverse(stored.begin(), stored.end());
+    if (holdsAll)
+      stored.insert(stored.begin(), experts);
     if (ArrayRef<int64_t>(view->shape) != ArrayRef<int64_t>(stored)) {
       log.report(Severity::BadInput, shownPlace(weight.at),
                  "tensor '" + name + "' has shape " + shapeText(view->shape) +

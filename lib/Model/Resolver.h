@@ -73,6 +73,11 @@ private:
   bool axesSection();
   bool weightsSource(Description &out);
   bool weightsSection(Description &out);
+  /// Whether the checkpoint has a tensor of the name of a source.
+  bool isThere(const YamlNode &name);
+  /// Reads `where` and `layers`: which layers of the stack have the weight. |on| is false when none
+  /// has.
+  bool layersOf(const YamlNode &node, Weight &weight, bool &on);
   bool weightEntry(const YamlNode::Entry &entry, Description &out);
   bool sourceEntry(const YamlNode &node, Weight &weight);
   bool spellingsSection();

@@ -25,6 +25,11 @@ constexpr StringRef masks[] = {"causal", "all"};
 constexpr StringRef poolKinds[] = {"mean", "first", "last"};
 constexpr StringRef nanRules[] = {"propagate", "ignore"};
 
+constexpr StringRef routeScores[] = {"softmax", "sigmoid", "sqrt_softplus", "raw"};
+constexpr StringRef routeWeighs[] = {"score", "sum", "softmax"};
+constexpr StringRef choosers[] = {"rows", "experts"};
+constexpr StringRef groupScores[] = {"max", "top_two"};
+
 constexpr bool optional = false;
 
 constexpr FieldSchema embedFields[] = {{"table", FieldKind::ValueOrWeight},
@@ -90,6 +95,26 @@ constexpr FieldSchema poolFields[] = {{"kind", FieldKind::Word, true, poolKinds}
                                       {"x", FieldKind::Value},
                                       {"batch", FieldKind::Value},
                                       {"to", FieldKind::NewName}};
+constexpr FieldSchema routeFields[] = {{"score", FieldKind::Word, true, routeScores},
+                                       {"logits", FieldKind::Value},
+                                       {"top", FieldKind::Int},
+                                       {"weigh", FieldKind::Word, true, routeWeighs},
+                                       {"bias", FieldKind::Weight, optional},
+                                       {"groups", FieldKind::Int, optional},
+                                       {"top_groups", FieldKind::Int, optional},
+                                       {"group_score", FieldKind::Word, optional, groupScores},
+                                       {"scale", FieldKind::Float, optional},
+                                       {"chooser", FieldKind::Word, optional, choosers},
+                                       {"capacity", FieldKind::Int, optional},
+                                       {"capacity_factor", FieldKind::Float, optional},
+                                       {"to", FieldKind::NewNames}};
+constexpr FieldSchema expertsFields[] = {{"x", FieldKind::Value},
+                                         {"weight", FieldKind::Weight},
+                                         {"ids", FieldKind::Value},
+                                         {"bias", FieldKind::Weight, optional},
+                                         {"to", FieldKind::NewName}};
+constexpr FieldSchema combineFields[] = {
+    {"x", FieldKind::Value}, {"weights", FieldKind::Value}, {"to", FieldKind::NewName}};
 constexpr FieldSchema argmaxFields[] = {{"logits", FieldKind::Value}, {"to", FieldKind::NewName}};
 constexpr FieldSchema drawFields[] = {{"logits", FieldKind::Value},
                                       {"temperature", FieldKind::Value},
@@ -119,6 +144,9 @@ constexpr StepSchema schemas[] = {
     {"append", appendFields},
     {"attention", attentionFields},
     {"pool", poolFields},
+    {"route", routeFields},
+    {"experts", expertsFields},
+    {"combine", combineFields},
     {"argmax", argmaxFields},
     {"draw", drawFields},
     {"repeat", repeatFields},

@@ -20,6 +20,9 @@ StringRef phaseName(Operation *op) {
   if (auto linear = dyn_cast<HeadsLinearOp>(op))
     if (auto use = linear.getWeight().getDefiningOp<ParamUseOp>())
       return use.getParam();
+  if (auto experts = dyn_cast<RouteExpertsOp>(op))
+    if (auto use = experts.getWeight().getDefiningOp<ParamUseOp>())
+      return use.getParam();
   return op->getName().stripDialect();
 }
 
@@ -32,6 +35,10 @@ SmallVector<Value> weightOperands(Operation *op) {
     weights = {norm.getWeight(), norm.getBias()};
   else if (auto heads = dyn_cast<HeadsLinearOp>(op))
     weights = {heads.getWeight()};
+  else if (auto route = dyn_cast<RouteOp>(op))
+    weights = {route.getBias()};
+  else if (auto experts = dyn_cast<RouteExpertsOp>(op))
+    weights = {experts.getWeight(), experts.getBias()};
   llvm::erase(weights, Value());
   return weights;
 }
@@ -116,18 +123,18 @@ LogicalResult Bufferizer::emitView(Operation *op) {
 
 /// bf16 rows for a linear layer that multiplies by fma are read widened; rows that lie in memory as
 /// bf16 (an argument, say) are widened once, into a buffer of their own.
-FailureOr<Value> Bufferizer::rowsForDot(LinearOp op) {
-  Value rows = lookup(op.getRows());
-  auto schedule = dyn_cast_or_null<PanelsAttr>(op.getScheduleAttr());
+FailureOr<Value> Bufferizer::rowsForDot(Operation *layer, Value tensor, Attribute chosen) {
+  Value rows = lookup(tensor);
+  auto schedule = dyn_cast_or_null<PanelsAttr>(chosen);
   if (!isa<MemRefType>(rows.getType()))
     return rows; // reported with the other weights in the wrong place
   if (!getElementTypeOrSelf(rows).isBF16() || !schedule || schedule.getDot() != Dot::Fma)
     return rows;
-  Extent extent = extents.of(op.getRows());
-  MemRefType type = bufferType(cast<RankedTensorType>(op.getRows().getType()), builder.getF32Type(),
+  Extent extent = extents.of(tensor);
+  MemRefType type = bufferType(cast<RankedTensorType>(tensor.getType()), builder.getF32Type(),
                                /*padded=*/true);
-  Value wide = makeBuffer(op.getLoc(), stringify(extent), bufferSize(type, extent), type);
-  if (failed(emitCopy(op, op.getRows(), wide)))
+  Value wide = makeBuffer(layer->getLoc(), stringify(extent), bufferSize(type, extent), type);
+  if (failed(emitCopy(layer, tensor, wide)))
     return failure();
   return wide;
 }
@@ -146,7 +153,7 @@ LogicalResult Bufferizer::emitCompute(ComputeOpInterface compute) {
     operands.push_back(value);
   }
   if (auto linear = dyn_cast<LinearOp>(op)) {
-    FailureOr<Value> rows = rowsForDot(linear);
+    FailureOr<Value> rows = rowsForDot(linear, linear.getRows(), linear.getScheduleAttr());
     if (failed(rows))
       return failure();
     operands[linear.getRowsMutable().getOperandNumber()] = *rows;
@@ -164,11 +171,52 @@ LogicalResult Bufferizer::emitCompute(ComputeOpInterface compute) {
   Share share = isa<LinearOp>(op)        ? Share::Columns
                 : isa<HeadsLinearOp>(op) ? Share::Heads
                                          : rowShare(op->getResult(0));
+  // Who is dropped depends on all rows before.
+  if (auto route = dyn_cast<RouteOp>(op); route && route.getBatchDependent())
+    share = Share::One;
   emitPhase(op->getLoc(), phaseName(op), share, [&] {
     OperationState state(op->getLoc(), op->getName());
     state.addOperands(operands);
     state.addAttributes(attributes.getAttrs());
     builder.create(state);
+  });
+  return success();
+}
+
+std::pair<Value, Value> Bufferizer::groupsOf(Value ids, int64_t experts, Location loc) {
+  auto [known, isNew] = groups.try_emplace(ids);
+  if (!isNew)
+    return known->second;
+  auto type = cast<RankedTensorType>(ids.getType());
+  Extent extent = extents.of(ids);
+  auto order = MemRefType::get({type.getDimSize(0), type.getDimSize(1), 2}, builder.getI32Type());
+  auto start = MemRefType::get({experts + 1}, builder.getI32Type());
+  Value sorted = makeBuffer(loc, stringify(extent), bufferSize(order, extent), order);
+  Value starts = makeBuffer(loc, stringify(Extent::Fixed), bufferSize(start, Extent::Fixed), start);
+  emitPhase(loc, "group", Share::One, [&] {
+    RouteGroupOp::create(builder, loc, TypeRange(), lookup(ids), ValueRange{sorted, starts});
+  });
+  return groups[ids] = {sorted, starts};
+}
+
+LogicalResult Bufferizer::emitExperts(RouteExpertsOp op) {
+  for (Value weight : weightOperands(op))
+    if (!weight.getDefiningOp<ParamUseOp>())
+      return unsupported(op, "its weights have to be params of the model");
+  if (!isa<MemRefType>(lookup(op.getIds()).getType()))
+    return unsupported(op, "it reads a param as if it were rows");
+  FailureOr<Value> rows = rowsForDot(op, op.getRows(), op.getScheduleAttr());
+  if (failed(rows))
+    return failure();
+  if (!isa<MemRefType>(rows->getType()))
+    return unsupported(op, "it reads a param as if it were rows");
+  auto [order, start] = groupsOf(op.getIds(), op.getExperts(), op.getLoc());
+  Value into = destination(op.getResult());
+  Value bias = op.getBias() ? lookup(op.getBias()) : Value();
+  emitPhase(op.getLoc(), phaseName(op), Share::Columns, [&] {
+    RouteExpertsOp::create(builder, op.getLoc(), Type(), *rows, lookup(op.getWeight()),
+                           lookup(op.getIds()), bias, ValueRange{order, start}, into,
+                           op.getInputsAttr(), op.getScheduleAttr());
   });
   return success();
 }

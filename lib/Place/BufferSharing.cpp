@@ -43,6 +43,11 @@ bool mayOverwrite(OpOperand &use, Value result) {
   Value operand = use.get();
   if (auto linear = dyn_cast<LinearOp>(op))
     return operand == linear.getResidual() && operand != linear.getRows();
+  if (auto combine = dyn_cast<RouteCombineOp>(op))
+    return operand == combine.getResidual() && operand != combine.getRows() &&
+           operand != combine.getWeights();
+  if (isa<RouteOp, RouteExpertsOp>(op))
+    return false;
   if (auto norm = dyn_cast<NormOp>(op))
     return operand == norm.getRows();
   if (auto activation = dyn_cast<ActivationOp>(op))
@@ -221,7 +226,8 @@ void BufferSharing::claimResults() {
     bool read = llvm::any_of(members[group], [](Value tensor) {
       return llvm::any_of(tensor.getUses(), [&](OpOperand &use) {
         auto linear = dyn_cast<LinearOp>(use.getOwner());
-        return linear && linear.getRows() == tensor;
+        auto experts = dyn_cast<RouteExpertsOp>(use.getOwner());
+        return (linear && linear.getRows() == tensor) || (experts && experts.getRows() == tensor);
       });
     });
     if (read && wantsPadding(rowsType(value)))

@@ -223,6 +223,8 @@ LogicalResult Bufferizer::emitOp(Operation *op) {
     return emitView(op);
   if (auto attention = dyn_cast<AttentionOp>(op))
     return emitAttention(attention);
+  if (auto experts = dyn_cast<RouteExpertsOp>(op))
+    return emitExperts(experts);
   if (auto compute = dyn_cast<ComputeOpInterface>(op))
     return emitCompute(compute);
   if (auto add = dyn_cast<arith::AddFOp>(op); add && isa<RankedTensorType>(add.getType()))

@@ -43,7 +43,13 @@ private:
   void emitAppend(CacheAppendOp op);
   llvm::LogicalResult emitGather(GatherOp op);
   void emitAwait(::sluice::AwaitOp op);
-  mlir::FailureOr<mlir::Value> rowsForDot(LinearOp op);
+  llvm::LogicalResult emitExperts(RouteExpertsOp op);
+  /// The choices of `ids`, sorted by expert: made in a phase of its own when nobody asked before.
+  std::pair<mlir::Value, mlir::Value> groupsOf(mlir::Value ids, int64_t experts,
+                                               mlir::Location loc);
+  /// The rows of a layer in the form that its schedule multiplies.
+  mlir::FailureOr<mlir::Value> rowsForDot(mlir::Operation *layer, mlir::Value rows,
+                                          mlir::Attribute schedule);
 
   /// The memref in which output `result` of an op lies.
   mlir::Value destination(mlir::Value result);
@@ -71,6 +77,7 @@ private:
   llvm::DenseMap<unsigned, mlir::Value> memory; ///< of each group
   llvm::SmallVector<mlir::Value> resultArguments;
   llvm::DenseMap<mlir::Value, int64_t> tokens; ///< of requests under way
+  llvm::DenseMap<mlir::Value, std::pair<mlir::Value, mlir::Value>> groups; ///< of ids
 };
 
 } // namespace sluice::place

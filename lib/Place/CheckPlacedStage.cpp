@@ -46,7 +46,9 @@ LogicalResult checkForm(Operation *op) {
   return success();
 }
 
-LogicalResult checkLinear(LinearOp linear) {
+/// `linear` is a sluice.linear or a sluice.route.experts.
+template <typename Layer>
+LogicalResult checkLinear(Layer linear) {
   ParamOp param = paramOf(linear.getWeight());
   if (!param || param.getLayout() != Layout::Panel)
     return linear.emitOpError(
@@ -166,6 +168,7 @@ struct CheckPlacedStage : impl::CheckPlacedStagePassBase<CheckPlacedStage> {
         check(param.emitOpError("expects a layout at the placed stage; run place-choose-layouts"));
     module.walk([&](Operation *op) { check(checkForm(op)); });
     module.walk([&](LinearOp linear) { check(checkLinear(linear)); });
+    module.walk([&](RouteExpertsOp experts) { check(checkLinear(experts)); });
     for (auto func : module.getOps<func::FuncOp>())
       check(checkFunction(func));
     if (failed)

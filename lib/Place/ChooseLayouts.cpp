@@ -29,6 +29,9 @@ FailureOr<Layout> chooseLayout(ParamOp param, ArrayRef<ParamUseOp> uses) {
       auto layer = dyn_cast<LinearOp>(operand.getOwner());
       if (layer && layer.getWeight() == use.getResult())
         linear = layer;
+      auto experts = dyn_cast<RouteExpertsOp>(operand.getOwner());
+      if (experts && experts.getWeight() == use.getResult())
+        linear = experts;
       if (isa<GatherOp>(operand.getOwner()))
         gather = operand.getOwner();
       if (isa<HeadsLinearOp>(operand.getOwner()))
@@ -60,7 +63,8 @@ bool feedsLinearOnly(Value rows) {
     if (isa<mlir::tensor::DimOp>(owner))
       return true;
     auto linear = dyn_cast<LinearOp>(owner);
-    return linear && linear.getRows() == use.get();
+    auto experts = dyn_cast<RouteExpertsOp>(owner);
+    return (linear && linear.getRows() == use.get()) || (experts && experts.getRows() == use.get());
   });
 }
 

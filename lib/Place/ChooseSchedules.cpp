@@ -42,6 +42,10 @@ struct ChooseSchedules : impl::ChooseSchedulesPassBase<ChooseSchedules> {
         linear.setScheduleAttr(
             chooseSchedule(cast<RankedTensorType>(linear.getWeight().getType()), *machine));
     });
+    module.walk([&](RouteExpertsOp experts) {
+      if (!experts.getSchedule() && !blocksOf(experts.getWeight().getType()))
+        experts.setScheduleAttr(chooseSchedule(experts.getExpertType(), *machine));
+    });
   }
 };
 } // namespace

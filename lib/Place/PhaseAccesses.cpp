@@ -29,6 +29,12 @@ bool reachesAcross(Operation *op, Value operand) {
     return operand == pool.getRows();
   if (auto linear = dyn_cast<LinearOp>(op))
     return operand == linear.getRows();
+  if (auto experts = dyn_cast<RouteExpertsOp>(op))
+    return !llvm::is_contained(experts.getInto(), operand);
+  if (auto route = dyn_cast<RouteOp>(op))
+    return route.getBatchDependent();
+  if (isa<RouteGroupOp>(op))
+    return true;
   // All but the query is read by every row of a sequence.
   if (auto attention = dyn_cast<AttentionOp>(op))
     return operand != attention.getQuery() && !llvm::is_contained(attention.getInto(), operand);

@@ -174,7 +174,11 @@ FailureOr<std::shared_ptr<const Tensor>> Evaluator::weight(ParamOp param, int64_
     if (llvm::any_of(tensor->numbers, [](double number) { return !(std::fabs(number) < 0x1p100); }))
       return FailureOr<std::shared_ptr<const Tensor>>(param.emitError(
           "expects weights below 2^100 to make codes of, but found NaN, Inf or more"));
-    tensor = decodeBlocks(encodeBlocks(*tensor, blocks), param.getContext());
+    // Experts stand one under another.
+    SmallVector<int64_t> shape(tensor->shape);
+    int64_t inputs = shape.back();
+    Tensor outputs = tensor->reshaped({tensor->count() / inputs, inputs});
+    tensor = decodeBlocks(encodeBlocks(outputs, blocks), param.getContext()).reshaped(shape);
   }
   slot = std::make_shared<const Tensor>(std::move(*tensor));
   return slot;

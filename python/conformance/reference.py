@@ -110,6 +110,27 @@ def wrong_activation(config):
     setattr(config, name, others[getattr(config, name)])
 
 
+def wrong_top(config):
+    config.num_experts_per_tok += 1
+
+
+def wrong_renormalisation(config):
+    config.norm_topk_prob = not config.norm_topk_prob
+
+
+def wrong_sparse_layers(config):
+    config.mlp_only_layers = [] if config.mlp_only_layers else [0]
+    config.decoder_sparse_step = 1
+
+
+def wrong_limit(config):
+    config.swiglu_limit *= 2
+
+
+def wrong_alpha(config):
+    config.swiglu_alpha = 1.0
+
+
 # In the model, after its weights are set.
 def wrong_pairing(model):
     """Pairs neighbouring elements instead of halves: the same as half pairs over permuted rows of q and k."""
@@ -159,6 +180,58 @@ def wrong_embedding_scale(model):
 def wrong_transposed(model):
     for block in model.transformer.h:
         block.attn.c_proj.weight.copy_(block.attn.c_proj.weight.T.clone())
+
+
+def experts_of(model):
+    """The experts of each layer that has some."""
+    return [layer.mlp.experts for layer in model.model.layers if hasattr(layer.mlp, "experts")]
+
+
+def wrong_expert_gate(model):
+    for experts in experts_of(model):
+        gate, up = experts.gate_up_proj.chunk(2, dim=1)
+        experts.gate_up_proj.copy_(torch.cat([up, gate], dim=1).clone())
+
+
+def wrong_expert_halves(model):
+    """Gate and up as halves where they take turns."""
+    for experts in experts_of(model):
+        for parameter in (experts.gate_up_proj, experts.gate_up_proj_bias):
+            parameter.copy_(torch.stack(parameter.chunk(2, dim=-1), dim=-1).flatten(-2).clone())
+
+
+def wrong_expert_order(model):
+    for experts in experts_of(model):
+        experts.down_proj.copy_(experts.down_proj.roll(1, 0).clone())
+
+
+def wrong_expert_bias(model):
+    for experts in experts_of(model):
+        experts.down_proj_bias.zero_()
+
+
+def wrong_router(model):
+    for layer in model.model.layers:
+        for name in ("gate", "router"):
+            if hasattr(layer.mlp, name):
+                weight = getattr(layer.mlp, name).weight
+                weight.copy_(weight.roll(1, 0).clone())
+
+
+def wrong_router_bias(model):
+    for layer in model.model.layers:
+        layer.mlp.router.bias.zero_()
+
+
+def wrong_shared_share(model):
+    for layer in model.model.layers:
+        if hasattr(layer.mlp, "shared_expert_gate"):
+            layer.mlp.shared_expert_gate.weight.zero_()
+
+
+def wrong_sinks(model):
+    for layer in model.model.layers:
+        layer.self_attn.sinks.fill_(-1e9)
 
 
 def wrong_gate(model):
@@ -216,6 +289,11 @@ IN_CONFIG = {
     "logit cap": wrong_logit_cap,
     "query scalar": wrong_query_scalar,
     "layer scale": wrong_layer_scale,
+    "top": wrong_top,
+    "renormalisation": wrong_renormalisation,
+    "sparse layers": wrong_sparse_layers,
+    "limit": wrong_limit,
+    "alpha": wrong_alpha,
     "eps": wrong_eps,
     "activation": wrong_activation,
 }
@@ -228,6 +306,14 @@ IN_MODEL = {
     "embedding scale": wrong_embedding_scale,
     "transposed": wrong_transposed,
     "gate": wrong_gate,
+    "expert gate": wrong_expert_gate,
+    "expert halves": wrong_expert_halves,
+    "expert order": wrong_expert_order,
+    "expert bias": wrong_expert_bias,
+    "router": wrong_router,
+    "router bias": wrong_router_bias,
+    "shared share": wrong_shared_share,
+    "sinks": wrong_sinks,
     "bias": wrong_bias,
     "tied": wrong_tied,
 }
@@ -245,7 +331,7 @@ def build(case, planted=None):
     config = transformers.AutoConfig.from_pretrained(case.model)
     if planted in IN_CONFIG:
         IN_CONFIG[planted](config)
-    config._attn_implementation = "eager"
+    config._attn_implementation = config._experts_implementation = "eager"
     kind = transformers.AutoModelForCausalLM if case.kind == "decoder" else transformers.AutoModel
     model = kind.from_config(config, dtype=torch.float32).eval()
     with torch.no_grad():

@@ -72,7 +72,7 @@ def random_tensor(seed, name, shape, role, dtype="f32"):
 def role_of(name):
     """The role of a checkpoint's tensor, from the naming habits of Hugging Face models."""
     leaf = name.rsplit(".", 2)
-    if name.endswith(".bias"):
+    if name.endswith((".bias", "_bias", ".sinks")):
         return "bias"
     if "norm" in leaf[-2].lower() or leaf[-2].startswith("ln_"):
         return "scale"

@@ -44,13 +44,20 @@ static uint64_t mix(uint64_t z) {
   return z ^ z >> 31;
 }
 
-/* mix(seed ^ fnv1a64(name)) with the number |block| in the place of every "{}" in |name|. */
-static uint64_t stream_of(uint64_t seed, const char *name, int64_t block) {
+/* mix(seed ^ fnv1a64(name)) of source |s| with the numbers of the layer and the expert of block
+ * |block| in the places of "{}", as the counter of the block's first element stands. */
+static uint64_t stream_of(const sluice_weight_t *w, int32_t s, int64_t block) {
   uint64_t hash = 0xcbf29ce484222325u;
-  char digits[24];
-  snprintf(digits, sizeof digits, "%lld", (long long)block);
-  for (const char *c = name; *c; ++c) {
+  const int64_t experts = w->experts > 0 ? w->experts : 1;
+  int64_t layer = block / experts, expert = block % experts;
+  if (w->layers)
+    layer = w->layers[layer];
+  bool is_layer = w->info.stack > 0;
+  for (const char *c = w->sources[s].name; *c; ++c) {
     if (c[0] == '{' && c[1] == '}') {
+      char digits[24];
+      snprintf(digits, sizeof digits, "%lld", (long long)(is_layer ? layer : expert));
+      is_layer = false;
       for (const char *d = digits; *d; ++d)
         hash = (hash ^ (unsigned char)*d) * 0x100000001b3u;
       ++c;
@@ -58,7 +65,17 @@ static uint64_t stream_of(uint64_t seed, const char *name, int64_t block) {
       hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
     }
   }
-  return mix(seed ^ hash);
+  const uint64_t start = mix(w->seed ^ hash);
+  /* In a tensor of all experts, those before this one come first. */
+  const bool holds_all =
+      w->experts > 0 && sluice_source_marks(&w->sources[s]) == (w->info.stack > 0);
+  return holds_all ? start + (uint64_t)(expert * w->sources[s].rows * w->columns) * golden : start;
+}
+
+/* Row |row| of a block's source, as it lies in the checkpoint. */
+static int64_t row_of(const sluice_weight_t *w, int32_t s, int64_t row) {
+  const int64_t half = w->sources[s].rows / 2;
+  return !w->alternating ? row : row < half ? 2 * row : 2 * (row - half) + 1;
 }
 
 static inline __attribute__((always_inline)) void fill(const recipe_t *recipe, int64_t groups,
@@ -209,14 +226,14 @@ static int64_t panel_recipe(const sluice_weight_t *w, int64_t block, int64_t pan
     int64_t end = start + w->sources[s].rows;
     if (end <= row)
       continue;
-    const uint64_t stream = stream_of(w->seed, w->sources[s].name, block);
+    const uint64_t stream = stream_of(w, s, block);
     const source_shape_t shape = source_shape(w, s);
     for (; row < end && row < first + valid; ++row)
       for (int64_t t = 0; t < group; ++t) {
         const int64_t lane = (row - first) * group + t;
-        recipe->state[lane] =
-            stream +
-            ((uint64_t)(row - start) * shape.by_row + (uint64_t)t * shape.by_column + 1) * golden;
+        recipe->state[lane] = stream + ((uint64_t)row_of(w, s, row - start) * shape.by_row +
+                                        (uint64_t)t * shape.by_column + 1) *
+                                           golden;
         recipe->step[lane] = (uint64_t)group * shape.by_column * golden;
         recipe->factor[lane] = shape.factor;
       }
@@ -335,15 +352,16 @@ static void fill_rows(path_t run, const sluice_weight_t *w, int64_t block, int64
     int64_t at = begin > start ? begin : start;
     const int64_t to = end < stop ? end : stop;
     const source_shape_t shape = source_shape(w, s);
-    const uint64_t stream = at < to ? stream_of(w->seed, w->sources[s].name, block) : 0;
+    const uint64_t stream = at < to ? stream_of(w, s, block) : 0;
     while (at < to) {
       // What follows in the source follows here too, or does so for the rest of a row.
       const int64_t row = (at - start) / w->columns, column = (at - start) % w->columns;
       int64_t count = to - at;
-      if (w->transposed && count > w->columns - column)
+      if ((w->transposed || w->alternating) && count > w->columns - column)
         count = w->columns - column;
-      const uint64_t counter =
-          stream + ((uint64_t)row * shape.by_row + (uint64_t)column * shape.by_column + 1) * golden;
+      const uint64_t counter = stream + ((uint64_t)row_of(w, s, row) * shape.by_row +
+                                         (uint64_t)column * shape.by_column + 1) *
+                                            golden;
       fill_stretch(run.fill, &recipe, counter, shape.by_column * golden, shape.factor, count,
                    data + block * w->info.stride + at * size);
       at += count;

@@ -372,6 +372,7 @@ void sluice_manifest_free(sluice_manifest_t *m) {
     sluice_free(a, m->weights, (size_t)m->info.weight_count, sizeof *m->weights);
     sluice_free(a, m->weight_infos, (size_t)m->info.weight_count, sizeof *m->weight_infos);
     sluice_free(a, m->sources, (size_t)m->source_total, sizeof *m->sources);
+    sluice_free(a, m->layers, (size_t)m->layer_total, sizeof *m->layers);
     sluice_json_free(&m->doc);
   }
   sluice_file_unmap(&m->text);

@@ -21,19 +21,26 @@ typedef enum sluice_role {
 
 /* A tensor of the checkpoint that a packed weight is made of; several stand one under another. */
 typedef struct sluice_source {
-  const char *name; /* "{}" stands for the number of the block */
+  const char *name; /* "{}" stands for the number of the layer, then for that of the expert */
   int64_t rows;
 } sluice_source_t;
+
+/* How many "{}" its name has. */
+int sluice_source_marks(const sluice_source_t *source);
 
 /* A packed weight: |blocks| blocks of |rows| x |columns|, |stride| bytes apart. */
 typedef struct sluice_weight {
   sluice_weight_info_t info;
-  int64_t blocks;        /* info.stack, or 1 */
+  int64_t blocks;  /* layers (info.stack, or 1) times experts */
+  int64_t experts; /* blocks of a layer; 0: the layer is a block */
+  const int64_t
+      *layers; /* [info.stack] the checkpoint's numbers of the layers; NULL: 0, 1, 2, ... */
   int64_t rows, columns; /* of a block; row-major tensors of rank 1 have one column per row */
   int64_t block_bytes;   /* used bytes of a block */
   int64_t fan_in;        /* the logical shape's last size */
   uint64_t seed;
   sluice_role_t role;
+  bool alternating; /* rows of sources take turns: 0, 2, 4, ... before 1, 3, 5, ... */
   bool transposed; /* sources lie as [columns, rows] in a checkpoint; of generated weights */
   bool remote;     /* a table of a home: compiled code does not see its memory */
   bool in_file;    /* and so large that it stays in a file of its own, tables/NAME.safetensors */
@@ -59,6 +66,8 @@ typedef struct sluice_manifest {
   sluice_weight_t *weights;
   sluice_weight_info_t *weight_infos;
   sluice_source_t *sources;
+  int64_t *layers;
+  int32_t layer_total;
   int32_t source_total;
   sluice_op_info_t *ops;
   sluice_kv_info_t *kv;

@@ -11,9 +11,18 @@
 
 static const int64_t bytes_limit = (int64_t)1 << 46;
 
+int sluice_source_marks(const sluice_source_t *source) {
+  int marks = 0;
+  for (const char *c = source->name; (c = strstr(c, "{}")) != NULL; c += 2)
+    ++marks;
+  return marks;
+}
+
 static sluice_status_t read_shape(const sluice_manifest_t *m, const sluice_json_t *node,
                                   const char *where, sluice_weight_t *w) {
   const sluice_json_t *list;
+  const int64_t none = 0;
+  SLUICE_TRY(sluice_field_integer(m, node, where, "experts", 0, 1 << 12, &none, &w->experts));
   SLUICE_TRY(sluice_field(m, node, where, "shape", SLUICE_JSON_ARRAY, &list));
   if (list->count < 1 || list->count > SLUICE_RANK_MAX)
     return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
@@ -38,6 +47,16 @@ static sluice_status_t read_shape(const sluice_manifest_t *m, const sluice_json_
     w->blocks = w->info.stack;
     first = 1;
   }
+  if (w->experts > 0) {
+    if (w->info.rank < first + 2 || w->info.shape[first] != w->experts)
+      return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+                              "%s.shape must go on with the experts, %lld, after the stack", where,
+                              (long long)w->experts);
+    if (!sluice_mul(w->blocks, w->experts, &w->blocks))
+      return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+                              "%s: layers times experts do not fit in 63 bits", where);
+    ++first;
+  }
   w->rows = w->info.shape[first];
   w->columns = 1;
   for (int32_t i = first + 1; i < w->info.rank; ++i)
@@ -47,7 +66,7 @@ static sluice_status_t read_shape(const sluice_manifest_t *m, const sluice_json_
   w->fan_in = w->info.shape[w->info.rank - 1];
   if (w->info.panel && w->info.rank - first != 2)
     return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
-                            "%s.shape: a panel has two sizes, and the stack", where);
+                            "%s.shape: a panel has two sizes, and the stack and experts", where);
   return SLUICE_STATUS_OK;
 }
 
@@ -175,7 +194,22 @@ static sluice_status_t read_generator(sluice_manifest_t *m, const sluice_json_t 
   int64_t transposed;
   SLUICE_TRY(sluice_field_integer(m, node, where, "transposed", 0, 1, &zero, &transposed));
   w->transposed = transposed == 1;
-  if (w->transposed && w->info.rank - (w->info.stack > 0) != 2)
+  SLUICE_TRY(sluice_field_integer(m, node, where, "alternating", 0, 1, &zero, &transposed));
+  w->alternating = transposed == 1;
+  for (int32_t s = 0; s < w->source_count; ++s) {
+    const sluice_source_t *source = &sources[s];
+    const int marks = sluice_source_marks(source), wanted = w->info.stack > 0;
+    if (marks != wanted && !(w->experts > 0 && marks == wanted + 1))
+      return sluice_json_fail(
+          &m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+          "%s.sources[%d].name has %d \"{}\", expected one for the layer of a stack%s", where, s,
+          marks, w->experts > 0 ? ", and perhaps one for the expert" : "");
+    if (w->alternating && source->rows % 2 != 0)
+      return sluice_json_fail(
+          &m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+          "%s.sources[%d].rows is odd, expected an even number with alternating", where, s);
+  }
+  if (w->transposed && w->info.rank - (w->info.stack > 0) - (w->experts > 0) != 2)
     return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
                             "%s.transposed: expected a shape of two sizes, and the stack", where);
   if (total != w->rows)
@@ -192,8 +226,27 @@ static bool is_file_name(const char *name) {
   return length > 0 && length < 200 && name[length] == 0 && name[0] != '.';
 }
 
+/* Which layers of the checkpoint a stack is. */
+static sluice_status_t read_layers(const sluice_manifest_t *m, const sluice_json_t *list,
+                                   const char *where, sluice_weight_t *w, int64_t *layers) {
+  if (list->type != SLUICE_JSON_ARRAY || w->info.stack == 0 || list->count != w->info.stack)
+    return sluice_json_fail(&m->doc, list, SLUICE_STATUS_BAD_ARTEFACT,
+                            "%s.layers: expected a list of as many numbers as the stack has layers",
+                            where);
+  w->layers = layers;
+  int64_t before = -1;
+  for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
+       node = sluice_json_next(&m->doc, node)) {
+    if (!sluice_json_integer(node, layers) || *layers <= before || *layers > (1 << 24))
+      return sluice_json_fail(&m->doc, node, SLUICE_STATUS_BAD_ARTEFACT,
+                              "%s.layers: expected ascending numbers from 0 to 2^24", where);
+    before = *layers++;
+  }
+  return SLUICE_STATUS_OK;
+}
+
 static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *node, int32_t index,
-                                   sluice_source_t *sources) {
+                                   sluice_source_t *sources, int64_t *layers) {
   sluice_weight_t *w = &m->weights[index];
   const sluice_json_t *layout;
   const int64_t zero = 0;
@@ -221,6 +274,9 @@ static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *no
                             "random_seed",
                             where);
   SLUICE_TRY(read_shape(m, node, where, w));
+  const sluice_json_t *numbers = sluice_json_member(&m->doc, node, "layers");
+  if (numbers)
+    SLUICE_TRY(read_layers(m, numbers, where, w, layers));
   const sluice_json_t *encoding = sluice_json_member(&m->doc, node, "encoding");
   if (encoding)
     SLUICE_TRY(read_encoding(m, encoding, where, w));
@@ -236,23 +292,30 @@ static sluice_status_t read_weight(sluice_manifest_t *m, const sluice_json_t *no
 }
 
 sluice_status_t sluice_manifest_read_weights(sluice_manifest_t *m, const sluice_json_t *list) {
-  size_t sources = 0;
+  size_t sources = 0, layers = 0;
   for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
        node = sluice_json_next(&m->doc, node)) {
     const sluice_json_t *inner = sluice_json_member(&m->doc, node, "sources");
     sources += inner && inner->type == SLUICE_JSON_ARRAY ? inner->count : 0;
+    const sluice_json_t *numbers = sluice_json_member(&m->doc, node, "layers");
+    layers += numbers && numbers->type == SLUICE_JSON_ARRAY ? numbers->count : 0;
   }
   m->info.weight_count = (int32_t)list->count;
   m->source_total = (int32_t)sources;
+  m->layer_total = (int32_t)layers;
   SLUICE_TRY(sluice_allocate(&m->allocator, list->count, sizeof *m->weights, &m->weights));
   SLUICE_TRY(
       sluice_allocate(&m->allocator, list->count, sizeof *m->weight_infos, &m->weight_infos));
   SLUICE_TRY(sluice_allocate(&m->allocator, sources, sizeof *m->sources, &m->sources));
+  SLUICE_TRY(sluice_allocate(&m->allocator, layers, sizeof *m->layers, &m->layers));
   m->info.weights = m->weight_infos;
   int32_t index = 0, used = 0;
+  size_t numbered = 0;
   for (const sluice_json_t *node = sluice_json_first(&m->doc, list); node;
        node = sluice_json_next(&m->doc, node)) {
-    SLUICE_TRY(read_weight(m, node, index, m->sources + used));
+    SLUICE_TRY(read_weight(m, node, index, m->sources + used, m->layers + numbered));
+    const sluice_json_t *numbers = sluice_json_member(&m->doc, node, "layers");
+    numbered += numbers && numbers->type == SLUICE_JSON_ARRAY ? numbers->count : 0;
     used += m->weights[index++].source_count;
   }
   return SLUICE_STATUS_OK;

@@ -218,6 +218,14 @@ LogicalResult CpuTarget::load(StringRef object) {
   return success(library != nullptr);
 }
 
+/// Element `index` of the first dimension.
+static Tensor partOf(const Tensor &all, int64_t index) {
+  Tensor part(all.element, ArrayRef<int64_t>(all.shape).drop_front());
+  for (int64_t i = 0, count = part.count(); i < count; ++i)
+    part.move(i, all, index * count + i);
+  return part;
+}
+
 LogicalResult CpuTarget::packWeights(ModuleOp module, uint64_t seed) {
   RandomWeights source(seed);
   auto described = manifest.getAs<ArrayAttr>("weights");
@@ -233,11 +241,16 @@ LogicalResult CpuTarget::packWeights(ModuleOp module, uint64_t seed) {
       FailureOr<Tensor> tensor = source.read(param, layer);
       if (failed(tensor))
         return failure();
-      uint8_t *at = weights.back().data() + layer * integerOf(entry, "stride");
-      if (BlocksAttr blocks = blocksOf(param.getTensorType()))
-        packCodes(at, encodeBlocks(*tensor, blocks), blocks);
-      else
-        packWeight(at, *tensor, entry.getAs<StringAttr>("layout").getValue());
+      int64_t experts = param.getBlocksOfLayer();
+      for (int64_t expert = 0; expert < experts; ++expert) {
+        uint8_t *at =
+            weights.back().data() + (layer * experts + expert) * integerOf(entry, "stride");
+        Tensor block = param.getExperts() ? partOf(*tensor, expert) : *tensor;
+        if (BlocksAttr blocks = blocksOf(param.getTensorType()))
+          packCodes(at, encodeBlocks(block, blocks), blocks);
+        else
+          packWeight(at, block, entry.getAs<StringAttr>("layout").getValue());
+      }
     }
     weights.back().freeze();
   }

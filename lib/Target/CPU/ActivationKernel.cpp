@@ -55,17 +55,22 @@ struct Variant {
 };
 
 /// Rows and their stride; result and its stride; channels of the result; share; input scale, output
-/// scale, limit, offset of the gated half.
+/// scale, limit, offset of the gated half; parts of a row, with their strides in rows and result.
 func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
   Builder b(module.getContext());
   Type index = b.getIndexType(), f32 = b.getF32Type();
-  SmallVector<Type> types = {
-      arrayOf(f32), index, arrayOf(variant.result), index, index, index, index, f32, f32, f32, f32};
+  SmallVector<Type> types = {arrayOf(f32), index, arrayOf(variant.result),
+                             index,        index, index,
+                             index,        f32,   f32,
+                             f32,          f32,   index,
+                             index,        index};
   return getOrCreateKernel(module, variant.name(), types, [&](KernelBuilder &k, ArrayRef<Val> a) {
     Val channels = a[4];
-    k.forLoop(a[5], a[6], 1, [&](Val row) {
+    k.forLoop(a[5] * a[11], a[6] * a[11], 1, [&](Val item) {
+      Val row = item / a[11], part = item % a[11];
+      Val from = row * a[1] + part * a[12], into = row * a[3] + part * a[13];
       forLanes(k, channels, [&](Lanes lanes) {
-        Val x = lanes.load(a[0], row * a[1]);
+        Val x = lanes.load(a[0], from);
         // min() and max() give the second operand when either is NaN.
         if (variant.limit)
           x = k.min(k.broadcast(a[9]), x);
@@ -73,7 +78,7 @@ func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
           x = x * a[7];
         Val y = activate(k, variant.function, x);
         if (variant.gated) {
-          Val up = lanes.load(a[0], row * a[1] + channels);
+          Val up = lanes.load(a[0], from + channels);
           if (variant.limit)
             up = k.max(k.broadcast(k.neg(a[9])), k.min(k.broadcast(a[9]), up));
           if (variant.upOffset)
@@ -82,7 +87,7 @@ func::FuncOp kernelFor(ModuleOp module, const Variant &variant) {
         }
         if (variant.outputScale)
           y = y * a[8];
-        lanes.store(roundTo(y, variant.round), a[2], row * a[3]);
+        lanes.store(roundTo(y, variant.round), a[2], into);
       });
     });
   });
@@ -97,7 +102,7 @@ struct ActivationKernel : CPUKernelOpInterface::ExternalModel<ActivationKernel, 
         failed(expectUnitStride(op, op.getRows(), "rows")) ||
         failed(expectUnitStride(op, destination, "into")))
       return failure();
-    View rows = step.view(op.getRows()), result = step.view(destination);
+    View rows = asHeads(k, step.view(op.getRows())), result = asHeads(k, step.view(destination));
     Variant variant{activationOf(op.getFunction()),
                     op.getGated(),
                     result.element(),
@@ -111,9 +116,10 @@ struct ActivationKernel : CPUKernelOpInterface::ExternalModel<ActivationKernel, 
     };
     Range share = step.range(result.sizes[0]);
     k.call(kernelFor(step.module(), variant),
-           {rows.array, rows.strides[0], result.array, result.strides[0], result.sizes[1],
+           {rows.array, rows.strides[0], result.array, result.strides[0], result.sizes[2],
             share.begin, share.end, number(op.getInputScale()), number(op.getOutputScale()),
-            number(op.getLimit()), number(op.getUpOffset())});
+            number(op.getLimit()), number(op.getUpOffset()), result.sizes[1], rows.strides[1],
+            result.strides[1]});
     return success();
   }
 };

@@ -17,6 +17,8 @@ void registerCPUKernels(mlir::DialectRegistry &registry) {
   registerNormKernel(registry);
   registerPoolKernel(registry);
   registerRopeKernel(registry);
+  registerRouteExpertsKernel(registry);
+  registerRouteKernels(registry);
   registerSampleKernels(registry);
 }
 

@@ -23,6 +23,8 @@ void registerMoveKernels(mlir::DialectRegistry &registry);
 void registerNormKernel(mlir::DialectRegistry &registry);
 void registerPoolKernel(mlir::DialectRegistry &registry);
 void registerRopeKernel(mlir::DialectRegistry &registry);
+void registerRouteExpertsKernel(mlir::DialectRegistry &registry);
+void registerRouteKernels(mlir::DialectRegistry &registry);
 void registerSampleKernels(mlir::DialectRegistry &registry);
 
 /// What kernels call the op's function.

@@ -191,14 +191,15 @@ void BlocksEmitter::emitRows(const Part &part) {
   if (variant.codedRows)
     forClasses(part, [&](const RowClass &rowClass, Val row, Val rowEnd) {
       callEncodeRows(k, module, variant.blocks, rowClass.rows, variant.rows, o.rows,
-                     row * o.rowStride + begin, o.rowStride, rowEnd - row, o.inputs - begin,
-                     part.to - part.from, rowWords, scales, starts, row - part.row, rowStride,
-                     blockStride);
+                     o.rowList ? begin : row * o.rowStride + begin, o.rowStride, rowEnd - row,
+                     o.inputs - begin, part.to - part.from, rowWords, scales, starts, row - part.row,
+                     rowStride, blockStride, o.rowList, row);
     });
   else
-    callCopyRows(k, module, variant.rows, o.rows, part.row * o.rowStride + begin, o.rowStride,
-                 part.rowEnd - part.row, k.min(o.inputs - begin, padded), padded, copied,
-                 rowStride);
+    callCopyRows(k, module, variant.rows, o.rows,
+                 o.rowList ? begin : part.row * o.rowStride + begin, o.rowStride,
+                 part.rowEnd - part.row, k.min(o.inputs - begin, padded), padded, copied, rowStride,
+                 o.rowList, part.row);
 }
 
 void BlocksEmitter::emitClass(const RowClass &rowClass, bool decoded, const Part &part, Val row,

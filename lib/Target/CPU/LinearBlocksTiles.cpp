@@ -351,16 +351,28 @@ void callCodedTile(KernelBuilder &k, ModuleOp module, const CPUMachine &machine,
 
 //===-- Rows ----------------------------------------------------------------------------------===//
 
+/// Where row |r| of the source begins behind the place of row 0, whose stride is operand 2: by the
+/// list that begins at operand |list|, if there are so many.
+static Val rowOffset(ArrayRef<Val> v, size_t list, Val r) {
+  if (v.size() == list)
+    return r * v[2];
+  RowList rows{v[list], v[list + 1], v[list + 2], {}};
+  return rows.offset(v[list + 3] + r, v[2], rows.inner);
+}
+
 void callCopyRows(KernelBuilder &k, ModuleOp module, Type rows, Val source, Val sourceAt,
-                  Val sourceStride, Val count, Val inputs, Val padded, Val dest, Val destStride) {
+                  Val sourceStride, Val count, Val inputs, Val padded, Val dest, Val destStride,
+                  const RowList &list, Val sourceRow) {
   SmallVector<Val> operands = {source, sourceAt, sourceStride, count,
                                inputs, padded,   dest,         destStride};
-  std::string name = llvm::formatv("linear_copy_{0}", rows);
+  std::string name = llvm::formatv("linear_copy_{0}{1}", rows, list ? "_listed" : "");
+  if (list)
+    operands.append({list.order, list.at, list.inner, sourceRow});
   func::FuncOp kernel =
       getOrCreateKernel(module, name, typesOf(operands), [&](KernelBuilder &k, ArrayRef<Val> v) {
         Val whole = v[4] / kLanes * kLanes;
         k.forLoop(0, v[3], 1, [&](Val r) {
-          Val from = v[1] + r * v[2], to = r * v[7];
+          Val from = v[1] + rowOffset(v, 8, r), to = r * v[7];
           k.forLoop(0, whole, kLanes,
                     [&](Val i) { k.store(k.extend(k.loadVector(v[0], from + i)), v[6], to + i); });
           k.forLoop(whole, v[5], kLanes, [&](Val i) {
@@ -458,11 +470,14 @@ void BlockEncoder::emit() {
 void callEncodeRows(KernelBuilder &k, ModuleOp module, BlocksAttr encoding, int64_t together,
                     Type rows, Val source, Val sourceAt, Val sourceStride, Val count, Val inputs,
                     Val blocks, Val words, Val scales, Val starts, Val dest, Val wordStride,
-                    Val blockStride) {
+                    Val blockStride, const RowList &list, Val sourceRow) {
   SmallVector<Val> operands = {source, sourceAt, sourceStride, count, inputs,     blocks,
                                words,  scales,   starts,       dest,  wordStride, blockStride};
-  std::string name = llvm::formatv("linear_encode_{0}_{1}_{2}_by_{3}", rows, encoding.getColumns(),
-                                   encoding.getOffset(), together);
+  std::string name =
+      llvm::formatv("linear_encode_{0}_{1}_{2}_by_{3}{4}", rows, encoding.getColumns(),
+                    encoding.getOffset(), together, list ? "_listed" : "");
+  if (list)
+    operands.append({list.order, list.at, list.inner, sourceRow});
   func::FuncOp kernel =
       getOrCreateKernel(module, name, typesOf(operands), [&](KernelBuilder &k, ArrayRef<Val> v) {
         Val inputs = v[4], blocks = v[5];
@@ -473,7 +488,7 @@ void callEncodeRows(KernelBuilder &k, ModuleOp module, BlocksAttr encoding, int6
           Val first = v[9] + tile;
           auto encodeBlock = [&](Val block, Val there) {
             k.forLoop(0, together, 1, [&](Val place) {
-              Val from = v[1] + (tile + place) * v[2] + block * columns;
+              Val from = v[1] + rowOffset(v, 12, tile + place) + block * columns;
               Val wordsAt = first * v[10] + block * (columns / 4 * together) + place;
               Val at = first * v[11] + block * together + place;
               BlockEncoder{k, encoding, together, v[0], from, there, v[6], wordsAt, v[7], v[8], at}

@@ -47,10 +47,11 @@ void callDecodedTile(KernelBuilder &k, mlir::ModuleOp module, int64_t rows, int6
                      const BlocksTile &tile);
 
 /// |count| rows from |source|[sourceAt], as f32 at |dest|, |destStride| apart: their next |inputs|
-/// inputs, then zeros up to |padded|, a multiple of 16.
+/// inputs, then zeros up to |padded|, a multiple of 16. With a |list| the first row is its number
+/// |sourceRow|, and |sourceAt| is where a row begins.
 void callCopyRows(KernelBuilder &k, mlir::ModuleOp module, mlir::Type rows, Val source,
                   Val sourceAt, Val sourceStride, Val count, Val inputs, Val padded, Val dest,
-                  Val destStride);
+                  Val destStride, const RowList &list = {}, Val sourceRow = {});
 
 /// The same rows as codes, |blocks| of them, for tiles of |together| rows; scales, and what their
 /// integer sums start at because weights lie with an offset. The rows are number |dest| and so on
@@ -59,7 +60,7 @@ void callCopyRows(KernelBuilder &k, mlir::ModuleOp module, mlir::Type rows, Val 
 void callEncodeRows(KernelBuilder &k, mlir::ModuleOp module, BlocksAttr encoding, int64_t together,
                     mlir::Type rows, Val source, Val sourceAt, Val sourceStride, Val count,
                     Val inputs, Val blocks, Val words, Val scales, Val starts, Val dest,
-                    Val wordStride, Val blockStride);
+                    Val wordStride, Val blockStride, const RowList &list = {}, Val sourceRow = {});
 
 } // namespace sluice::cpu
 

@@ -187,9 +187,9 @@ void LinearEmitter::emitTileBlock(Val tile, Val tileEnd) {
 void LinearEmitter::emitPack(const Block &block) {
   auto pack = [&](Val tile, Val tileEnd, Val size) {
     Val row = rowOf(tile);
-    callPack(k, module, format, size, o.rows, row * o.rowStride + block.k, o.rowStride,
-             tileEnd - tile, block.kEnd - block.k, packed, (row - block.row) * block.tileUnits(),
-             block.tileUnits());
+    Val at = o.rowList ? block.k : row * o.rowStride + block.k;
+    callPack(k, module, format, size, o.rows, at, o.rowStride, tileEnd - tile, block.kEnd - block.k,
+             packed, (row - block.row) * block.tileUnits(), block.tileUnits(), o.rowList, row);
   };
   Val larger = k.max(k.min(block.tileEnd, tiling.larger), block.tile);
   k.ifThen(block.tile < larger, [&] { pack(block.tile, larger, tiling.size + 1); });

@@ -21,6 +21,8 @@ std::string LinearFinish::suffix() const {
   out << (dest == StoredAs::F32    ? "_to_f32"
           : dest == StoredAs::Bf16 ? "_to_bf16"
                                    : "_to_bf16_in_f32");
+  if (listed)
+    out << "_listed";
   return text;
 }
 
@@ -37,6 +39,8 @@ SmallVector<Val> LinearOperands::list() const {
     values.push_back(bias);
   if (residual)
     values.append({residual, residualStride});
+  if (rowList)
+    values.append({rowList.order, rowList.at, rowList.inner, rowList.destInner});
   return values;
 }
 
@@ -50,8 +54,18 @@ LinearOperands LinearOperands::of(ArrayRef<Val> list, const LinearFinish &finish
     o.bias = list[next++];
   if (finish.residual)
     o.residual = list[next++], o.residualStride = list[next++];
+  if (finish.listed) {
+    o.rowList = {list[next], list[next + 1], list[next + 2], list[next + 3]};
+    next += 4;
+  }
   assert(next == list.size() && "as many operands as the layer has");
   return o;
+}
+
+Val RowList::offset(Val i, Val stride, Val innerStride) const {
+  KernelBuilder &k = order.in();
+  Val pair = (at + i) * 2;
+  return k.toIndex(k.load(order, pair)) * stride + k.toIndex(k.load(order, pair + 1)) * innerStride;
 }
 
 void emitFinish(KernelBuilder &k, const CPUMachine &machine, const LinearFinish &finish,
@@ -74,7 +88,9 @@ void emitFinish(KernelBuilder &k, const CPUMachine &machine, const LinearFinish 
         value = k.roundToBf16(value);
       else if (finish.dest == StoredAs::Bf16)
         value = k.f32ToBf16(value);
-      Val at = r * o.destStride + column;
+      Val at =
+          (o.rowList ? o.rowList.offset(r, o.destStride, o.rowList.destInner) : r * o.destStride) +
+          column;
       if (machine.maskedStores)
         k.maskedStore(value, o.dest, at, mask);
       else

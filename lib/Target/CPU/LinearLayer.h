@@ -23,10 +23,24 @@ struct LinearFinish {
   Activation activation = Activation::None;
   bool residual = false; ///< f32; may be the destination itself
   StoredAs dest = StoredAs::F32;
+  bool listed = false; ///< rows and results are scattered, where a RowList says
 
   /// The part of a kernel's name that says everything above.
   std::string suffix() const;
   mlir::Type destType(mlir::MLIRContext *context) const;
+};
+
+/// Rows that do not follow one another: number i stands for the pair (r, c) at |order|[2 (at + i)],
+/// and lies at r * stride + c * inner, with strides of rows and of results (sluice.route.group).
+struct RowList {
+  Val order;     ///< memref<?xi32>; empty without a list
+  Val at;        ///< index: the pair of number 0
+  Val inner;     ///< from choice to choice of the rows; 0 where they share a row
+  Val destInner; ///< of the results
+
+  explicit operator bool() const { return static_cast<bool>(order); }
+  /// Where number |i| lies, with the strides of rows or of results.
+  Val offset(Val i, Val stride, Val innerStride) const;
 };
 
 /// Arrays are memref<?xT> that start at the first element of the operand; the rest is index. The
@@ -38,6 +52,7 @@ struct LinearOperands {
   Val firstPanel, endPanel;     ///< the caller's share of ceil(outputs / 16) panels
   Val bias;                     ///< [N]; empty without
   Val residual, residualStride; ///< empty without
+  RowList rowList;              ///< empty without
 
   /// As arguments of a kernel, and back.
   llvm::SmallVector<Val> list() const;

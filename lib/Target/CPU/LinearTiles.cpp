@@ -255,12 +255,17 @@ void callTile(KernelBuilder &k, ModuleOp module, TileFormat format, ArrayRef<Til
 
 void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
-              Val tileUnits) {
+              Val tileUnits, const RowList &list, Val sourceRow) {
   MLIRContext *context = module.getContext();
   Type index = IndexType::get(context);
-  Type types[] = {index, arrayOf(rowTypeOf(format, context)),  index, index, index,
-                  index, arrayOf(unitTypeOf(format, context)), index, index};
-  StringRef name = format == TileFormat::Dpbf16 ? "linear_pack_bf16" : "linear_pack_f32";
+  SmallVector<Type> types = {index, arrayOf(rowTypeOf(format, context)),  index, index, index,
+                             index, arrayOf(unitTypeOf(format, context)), index, index};
+  std::string name = format == TileFormat::Dpbf16 ? "linear_pack_bf16" : "linear_pack_f32";
+  if (list) {
+    types.append({list.order.type(), index, index, index});
+    name += "_listed";
+  }
+  bool listed = static_cast<bool>(list);
   func::FuncOp pack =
       getOrCreateKernel(module, name, types, [&](KernelBuilder &inner, ArrayRef<Val> v) {
         Val rows = v[0], source = v[1], sourceAt = v[2], sourceStride = v[3], tiles = v[4],
@@ -271,12 +276,19 @@ void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Va
           inner.store(inner.bitcast(units, unitTypeOf(format, context)), dest, at);
         };
         inner.forLoop(0, tiles, 1, [&](Val tile) {
-          Val from = sourceAt + tile * rows * sourceStride, to = destAt + tile * rows * tileUnits;
+          Val from = listed ? sourceAt : sourceAt + tile * rows * sourceStride;
+          Val to = destAt + tile * rows * tileUnits;
+          auto rowAt = [&](Val r) {
+            if (!listed)
+              return r * sourceStride;
+            RowList inside{v[9], v[10], v[11], {}};
+            return inside.offset(v[12] + tile * rows + r, sourceStride, inside.inner);
+          };
           // Chunk by chunk, so that what is written lies in one piece.
           inner.forLoop(0, whole, perChunk, [&](Val input) {
             Val chunkTo = to + input / perChunk * kLanes * rows;
             inner.forLoop(0, rows, 1, [&](Val r) {
-              put(inner.loadVector(source, from + r * sourceStride + input, perChunk),
+              put(inner.loadVector(source, from + rowAt(r) + input, perChunk),
                   chunkTo + r * kLanes);
             });
           });
@@ -284,13 +296,16 @@ void callPack(KernelBuilder &k, ModuleOp module, TileFormat format, Val rows, Va
             Val mask = inner.firstLanes(inputs - whole, perChunk);
             Val chunkTo = to + whole / perChunk * kLanes * rows;
             inner.forLoop(0, rows, 1, [&](Val r) {
-              put(inner.maskedLoad(source, from + r * sourceStride + whole, mask),
-                  chunkTo + r * kLanes);
+              put(inner.maskedLoad(source, from + rowAt(r) + whole, mask), chunkTo + r * kLanes);
             });
           });
         });
       });
-  k.call(pack, {rows, source, sourceAt, sourceStride, tiles, inputs, dest, destAt, tileUnits});
+  SmallVector<Val> arguments = {rows,   source, sourceAt, sourceStride, tiles,
+                                inputs, dest,   destAt,   tileUnits};
+  if (list)
+    arguments.append({list.order, list.at, list.inner, sourceRow});
+  k.call(pack, arguments);
 }
 
 } // namespace sluice::cpu

@@ -10,7 +10,7 @@
 #ifndef SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 #define SLUICE_LIB_TARGET_CPU_LINEARTILES_H
 
-#include "lib/Target/CPU/KernelBuilder.h"
+#include "lib/Target/CPU/LinearLayer.h"
 
 namespace sluice::cpu {
 
@@ -71,9 +71,10 @@ void callTile(KernelBuilder &k, mlir::ModuleOp module, TileFormat format,
 
 /// Packs |tiles| x |rows| rows for tiles of |rows|: their inputs [from, to), zeros up to a whole
 /// chunk, at |dest|[destAt]; tiles are rows x |tileUnits| units apart. |rows| is at least 1.
+/// With a |list| the first row is its number |sourceRow|, and |sourceAt| is where a row begins.
 void callPack(KernelBuilder &k, mlir::ModuleOp module, TileFormat format, Val rows, Val source,
               Val sourceAt, Val sourceStride, Val tiles, Val inputs, Val dest, Val destAt,
-              Val tileUnits);
+              Val tileUnits, const RowList &list = {}, Val sourceRow = {});
 
 } // namespace sluice::cpu
 

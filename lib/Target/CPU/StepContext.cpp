@@ -177,6 +177,7 @@ WeightView StepContext::weight(Value tensor) {
   RankedTensorType type = param.getBlockType();
   WeightView view;
   view.blockBytes = bytes;
+  view.pointer = pointer;
   view.blocks = blocksOf(type);
   view.array = k.arrayAt(pointer, view.blocks ? k.i32Type() : type.getElementType());
   if (view.blocks)

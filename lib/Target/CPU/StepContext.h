@@ -34,6 +34,7 @@ struct View {
 
 /// One layer of a weight.
 struct WeightView {
+  Val pointer; ///< !llvm.ptr to the layer's block
   Val array;  ///< memref<?xT> at the layer's block, words of codes (i32) when it is encoded; how it
               ///< lies there, |layout| says
   Val scales; ///< the same memory as scales; empty for a dense one
