@@ -36,6 +36,7 @@ static sluice_weight_t weight_of(const expectation_t *e) {
   for (int32_t i = 0; i < e->source_count; ++i)
     w.rows += e->sources[i].rows;
   w.fan_in = e->columns ? e->columns : w.rows;
+  w.info.stack = e->stack;
   w.info.dtype = e->dtype;
   w.info.panel = e->panel;
   w.info.generated = true;
