@@ -21,6 +21,7 @@ struct Use {
 struct LoopEpochs {
   unsigned first, last;
   bool open;
+  bool skippable; ///< there may be no round at all
 };
 
 class EpochFinder {
@@ -30,7 +31,7 @@ public:
   llvm::MapVector<BufferOp, llvm::BitVector> find() {
     llvm::MapVector<BufferOp, llvm::BitVector> result;
     for (auto &[buffer, list] : uses)
-      result[buffer] = life(list);
+      result[buffer] = throughSkippedLoops(life(list));
     return result;
   }
 
@@ -58,7 +59,7 @@ private:
     auto work = llvm::make_filter_range(*loop.getBody(), isWork);
     auto back = llvm::make_filter_range(llvm::reverse(*loop.getBody()), isWork);
     bool closed = !work.empty() && (isa<BarrierOp>(*work.begin()) || isa<BarrierOp>(*back.begin()));
-    loops[loop] = {first, epoch, !closed};
+    loops[loop] = {first, epoch, !closed, !runsAtLeastOnce(loop)};
   }
 
   /// The innermost loop around all of `list`; null: the team itself.
@@ -78,7 +79,8 @@ private:
     for (const Use &use : list) {
       Operation *here = body.findAncestorOpInBlock(*use.op);
       auto deeper = dyn_cast<scf::ForOp>(here);
-      LoopEpochs span = deeper ? loops.lookup(deeper) : LoopEpochs{use.epoch, use.epoch, false};
+      LoopEpochs span =
+          deeper ? loops.lookup(deeper) : LoopEpochs{use.epoch, use.epoch, false, false};
       first = std::min(first, span.first);
       last = std::max(last, span.last);
     }
@@ -95,6 +97,21 @@ private:
     life.set(first, last + 1);
     if (round.open && last == round.last)
       life.set(round.first);
+    return life;
+  }
+
+  /// What lives where a loop begins may meet what lives where it ends, if no round with its
+  /// barriers comes between.
+  llvm::BitVector throughSkippedLoops(llvm::BitVector life) const {
+    bool grew;
+    do {
+      grew = false;
+      for (auto &[loop, span] : loops)
+        if (span.skippable && life.test(span.first) && !life.test(span.last)) {
+          life.set(span.last);
+          grew = true;
+        }
+    } while (grew);
     return life;
   }
 

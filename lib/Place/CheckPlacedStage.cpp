@@ -133,7 +133,8 @@ public:
         SmallVector<Access> before(open.begin(), open.end());
         if (failed(walk(*loop.getBody(), open)) || failed(walk(*loop.getBody(), open)))
           return failure();
-        open.append(before);
+        if (!runsAtLeastOnce(loop))
+          open.append(before);
       }
     }
     return success();

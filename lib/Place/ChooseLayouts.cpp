@@ -49,7 +49,9 @@ FailureOr<Layout> chooseLayout(ParamOp param, ArrayRef<ParamUseOp> uses) {
     error.attachNote(linear->getLoc()) << "this layer reads it here";
     return failure();
   }
-  return linear ? Layout::Panel : Layout::Rows;
+  // Codes lie in panels only, whoever reads them.
+  bool coded = param.getTensorType().getEncoding() != nullptr;
+  return linear || coded ? Layout::Panel : Layout::Rows;
 }
 
 /// Whether all that reads `rows`, through views too, is linear layers.

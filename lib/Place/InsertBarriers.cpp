@@ -80,7 +80,10 @@ private:
       if (!unite(grown, end))
         break;
     } while (true);
-    unite(touched, end); // a loop may run no round at all
+    if (runsAtLeastOnce(loop))
+      touched = std::move(end);
+    else
+      unite(touched, end);
   }
 };
 

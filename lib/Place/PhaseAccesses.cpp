@@ -93,4 +93,10 @@ SmallVector<Access> accessesOf(PhaseOp phase) {
     all.append(accessesOf(&op));
   return all;
 }
+
+bool runsAtLeastOnce(scf::ForOp loop) {
+  std::optional<int64_t> from = getConstantIntValue(loop.getLowerBound());
+  std::optional<int64_t> to = getConstantIntValue(loop.getUpperBound());
+  return from && to && *from < *to;
+}
 } // namespace sluice::place

@@ -28,6 +28,9 @@ llvm::SmallVector<Access> accessesOf(mlir::Operation *op);
 /// What the ops of `phase` touch, in order.
 llvm::SmallVector<Access> accessesOf(PhaseOp phase);
 
+/// Whether `loop` is known to run, so that the barriers in its body lie on every path through it.
+bool runsAtLeastOnce(mlir::scf::ForOp loop);
+
 } // namespace sluice::place
 
 #endif // SLUICE_LIB_PLACE_PHASEACCESSES_H

@@ -87,6 +87,7 @@ class KvInfo(Structure):
         ("dtype", c_int32),
         ("page", c_int32),
         ("page_bytes", c_int64),
+        ("shared", c_bool),
     ]
 
 

@@ -29,3 +29,11 @@ func.func @with_an_offset(%i: tensor<4xi32> {check.value = dense<[0, 7, 8, 3]> :
   %x = sluice.embed %t[%i] {offset = 3 : i64} : (tensor<11x5xbf16>, tensor<4xi32>) -> tensor<4x5xf32>
   return %x : tensor<4x5xf32>
 }
+
+// A table of codes that no linear layer reads lies in panels too.
+sluice.param @codes role table : tensor<29x45xf32, #sluice.blocks<element = i8, rows = 1, columns = 32, scale = bf16>> from ["codes"] rows [29]
+func.func @from_codes(%i: tensor<?xi32>) -> tensor<?x45xf32> {
+  %t = sluice.param.use @codes : tensor<29x45xf32, #sluice.blocks<element = i8, rows = 1, columns = 32, scale = bf16>>
+  %x = sluice.embed %t[%i] : (tensor<29x45xf32, #sluice.blocks<element = i8, rows = 1, columns = 32, scale = bf16>>, tensor<?xi32>) -> tensor<?x45xf32>
+  return %x : tensor<?x45xf32>
+}

@@ -73,6 +73,47 @@ func.func @open_seam(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %n: index) {
   return
 }
 
+// A loop that is known to run has its barrier between %a and %b; one that may not run at all has none on the way past it.
+// CHECK-LABEL: func @loop_between
+// CHECK-SAME: place.arena = #place.extent<row = 128, seq = 0, fixed = 0>
+func.func @loop_between(%x: memref<?x16xf32>, %y: memref<?x16xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %a = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  %t = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  %b = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  place.team {
+    place.phase "1" share rows { sluice.add %x, %x into %a : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+    scf.for %i = %c0 to %c1 step %c1 {
+      place.phase "2" share rows { sluice.add %x, %x into %t : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+      place.barrier
+      place.phase "3" share rows { sluice.add %t, %x into %y : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+    }
+    place.phase "4" share rows { sluice.add %x, %x into %b : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+  }
+  return
+}
+
+// CHECK-LABEL: func @loop_that_may_not_run
+// CHECK-SAME: place.arena = #place.extent<row = 192, seq = 0, fixed = 0>
+func.func @loop_that_may_not_run(%x: memref<?x16xf32>, %y: memref<?x16xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %a = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  %t = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  %b = place.buffer "rows" size <row = 64, seq = 0, fixed = 0> : memref<?x16xf32>
+  place.team {
+    place.phase "1" share rows { sluice.add %x, %x into %a : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+    scf.for %i = %c0 to %n step %c1 {
+      place.phase "2" share rows { sluice.add %x, %x into %t : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+      place.barrier
+      place.phase "3" share rows { sluice.add %t, %x into %y : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+    }
+    place.phase "4" share rows { sluice.add %x, %x into %b : (memref<?x16xf32>, memref<?x16xf32>, memref<?x16xf32>) -> () }
+  }
+  return
+}
+
 // Rows, sequences and fixed sizes are counted apart.
 // CHECK-LABEL: func @extents
 // CHECK-SAME: place.arena = #place.extent<row = 64, seq = 64, fixed = 128>
