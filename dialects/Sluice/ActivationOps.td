@@ -16,7 +16,7 @@ def Sluice_ActivationOp : Sluice_ComputeOp<"activation"> {
         result[r, j] = output_scale * f(input_scale * min(x[r, j], limit))
                                     * (clamp(x[r, F + j], -limit, limit) + up_offset)
 
-    where the scales are 1, `up_offset` is 0 and `limit` is infinite unless given. So tanh with input_scale 1/c and
+    where the scales are 1, `up_offset` is 0 and `limit` is infinite unless given, each rounded to f32 first. So tanh with input_scale 1/c and
     output_scale c is a soft cap at c, and identity with output_scale s a multiplication by s. f is one of
 
         silu        x * sigmoid(x)

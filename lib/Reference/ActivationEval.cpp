@@ -87,8 +87,9 @@ static LogicalResult evalActivation(ActivationOp op, Frame &frame) {
     return op.emitError() << "expects an even number of channels to gate, but 'rows' has " << C;
   int64_t F = op.getGated() ? C / 2 : C;
   Function function = op.getFunction();
+  // f32 numbers, as the definition says: near up_offset = -x the difference shows.
   auto number = [](std::optional<APFloat> given, double otherwise) {
-    return given ? given->convertToDouble() : otherwise;
+    return given ? double(static_cast<float>(given->convertToDouble())) : otherwise;
   };
   double inputScale = number(op.getInputScale(), 1), outputScale = number(op.getOutputScale(), 1),
          limit = number(op.getLimit(), HUGE_VAL), upOffset = number(op.getUpOffset(), 0);

@@ -81,3 +81,9 @@ func.func @sum_of_rows(%x: tensor<?x21xf32> {check.values = "special"}, %y: tens
   %z = sluice.add %x, %y : (tensor<?x21xf32>, tensor<?x21xf32>) -> tensor<?x21xf32>
   return %z : tensor<?x21xf32>
 }
+
+// An offset that is no f32 number counts as the f32 number next to it: where it cancels the gate the difference shows.
+func.func @offset_that_cancels(%x: tensor<?x64xf32>) -> tensor<?x32xf32> {
+  %y = sluice.activation identity %x gated {input_scale = 5.653e-01 : f64, up_offset = 5.816e-01 : f64} : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}

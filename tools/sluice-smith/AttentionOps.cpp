@@ -10,10 +10,13 @@
 
 using namespace sluice::smith;
 
+/// With pages no mask shows everything: a row would depend on how its sequence is cut into steps.
+/// In a loop none reads a length per sequence: nobody says what the argument counts if the loop's
+/// result does not depend on it.
 std::string Program::randomMask(int64_t levels, bool paged) {
   switch (random.between(0, levels > 0 ? 10 : 7)) {
   case 0:
-    return "#sluice.all";
+    return paged ? "#sluice.causal" : "#sluice.all";
   case 1:
     return "#sluice.causal";
   case 2:
@@ -23,7 +26,7 @@ std::string Program::randomMask(int64_t levels, bool paged) {
   case 4:
     return "#sluice.prefix<" + std::to_string(random.between(1, 30)) + ">";
   case 5:
-    return "#sluice.prefixes";
+    return depth ? "#sluice.prefix<3>" : "#sluice.prefixes";
   case 6:
     return "#sluice.segment";
   case 7:

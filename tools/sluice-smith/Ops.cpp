@@ -21,7 +21,8 @@ static const char *const functions[] = {"silu",  "gelu_erf", "gelu_tanh", "quick
                                         "relu2", "tanh",     "sigmoid",   "identity"};
 
 bool Program::writeLinear() {
-  std::optional<Value> found = any([](const Value &value) { return !value.heads; });
+  std::optional<Value> found =
+      any([](const Value &value) { return !value.heads && value.element != "f16"; });
   if (!found)
     return false;
   Value x = found->element == "f32" ? tamed(*found) : *found, y = made(x);
