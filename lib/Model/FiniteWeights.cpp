@@ -86,6 +86,10 @@ bool WeightStore::checkFinite(ArrayRef<ParamOp> params, bool allow, ProblemLog &
         if (!tensor.view || !seen.insert(tensor.name).second)
           continue;
         NonFinite found = scanNonFinite(*tensor.view);
+        if (tensor.scales)
+          for (auto [index, scale] : enumerate(tensor.scales->bytes))
+            if (scale == 255 && ++found.nan && found.firstIndex < 0)
+              found.firstIndex = int64_t(index) * 16; // of bytes of codes
         if (found.firstIndex < 0)
           continue;
         fine = false;

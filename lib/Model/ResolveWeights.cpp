@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "Resolver.h"
 
+#include "sluice/Model/Weights.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/GlobPattern.h"
@@ -218,6 +220,7 @@ bool Resolver::weightEntry(const YamlNode::Entry &entry, Description &out) {
       const YamlNode *theirs = others->items.front().find("name");
       if (mine && theirs && !isThere(*mine) && isThere(*theirs)) {
         Weight other = weight;
+        other.transposed = false;
         for (const YamlNode &item : others->items)
           if (!expect(item, YamlNode::Map, "a map with 'name' and 'shape'") ||
               !checkKeys(item, *text, {"name", "shape"}, "a source", log) ||
@@ -402,6 +405,26 @@ bool Resolver::matchSource(const Weight &weight, Source &source) {
       std::reverse(stored.begin(), stored.end());
     if (holdsAll)
       stored.insert(stored.begin(), experts);
+    if (std::string scales = scalesNameOf(name); !scales.empty() && view->dtype == DType::U8) {
+      // MXFP4: WeightStore looks at the shapes of both halves, and decodes them exactly.
+      const TensorView *other = checkpoint->find(scales);
+      std::vector<int64_t> blocks = stored;
+      blocks.back() /= 32;
+      bool fine = other && other->dtype == DType::U8 && stored.back() % 32 == 0 &&
+                  ArrayRef<int64_t>(other->shape) == ArrayRef<int64_t>(blocks);
+      blocks.push_back(16);
+      if (!fine || ArrayRef<int64_t>(view->shape) != ArrayRef<int64_t>(blocks)) {
+        log.report(Severity::BadInput, shownPlace(weight.at),
+                   "tensor '" + name + "' and '" + scales + "': expected MXFP4 of " +
+                       shapeText(stored) + " (inputs in blocks of 32), U8 blocks of shape " +
+                       shapeText(blocks) + " and a U8 scale for each block, but found " +
+                       shapeText(view->shape) + (other ? " and " + shapeText(other->shape) : ""));
+        return false;
+      }
+      usedTensors.insert(name);
+      usedTensors.insert(scales);
+      continue;
+    }
     if (ArrayRef<int64_t>(view->shape) != ArrayRef<int64_t>(stored)) {
       log.report(Severity::BadInput, shownPlace(weight.at),
                  "tensor '" + name + "' has shape " + shapeText(view->shape) +

@@ -114,6 +114,21 @@ std::unique_ptr<WeightStore> WeightStore::open(mlir::ModuleOp module, ProblemLog
   return store;
 }
 
+std::string scalesNameOf(StringRef name) {
+  return name.consume_back("_blocks") ? (name + "_scales").str() : std::string();
+}
+
+/// Number |index| of an MXFP4 tensor, exactly.
+static float mxfp4At(const WeightTensor &tensor, int64_t index) {
+  static const float magnitudes[] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+  uint8_t code = tensor.view->bytes[index / 2] >> (index % 2 * 4) & 15;
+  uint8_t scale = tensor.scales->bytes[index / 32];
+  if (scale == 255)
+    return std::nanf("");
+  float value = std::ldexp(magnitudes[code & 7], int(scale) - 127);
+  return code & 8 ? -value : value;
+}
+
 std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int64_t block,
                                                               ProblemLog &log) const {
   std::vector<WeightTensor> all;
@@ -143,6 +158,23 @@ std::optional<std::vector<WeightTensor>> WeightStore::sources(ParamOp param, int
         std::reverse(stored.begin(), stored.end());
       if (holdsAll)
         stored.insert(stored.begin(), param.getBlocksOfLayer());
+      if (std::string name = scalesNameOf(tensor.name); !name.empty() && dtype == DType::U8) {
+        tensor.scales = checkpoint->find(name);
+        SmallVector<int64_t> scales(stored);
+        scales.back() /= 32;
+        SmallVector<int64_t> blocks(scales);
+        blocks.push_back(16);
+        if (!tensor.scales || tensor.scales->dtype != DType::U8 || stored.back() % 32 != 0 ||
+            ArrayRef(tensor.view->shape) != ArrayRef(blocks) ||
+            ArrayRef(tensor.scales->shape) != ArrayRef(scales)) {
+          log.badInput(where, "tensor '" + tensor.name + "': expected MXFP4 blocks of shape " +
+                                  shapeText(blocks) + " and '" + name + "' of shape " +
+                                  shapeText(scales) + ", both U8");
+          return std::nullopt;
+        }
+        all.push_back(std::move(tensor));
+        continue;
+      }
       if (ArrayRef(tensor.view->shape) != ArrayRef(stored) ||
           (dtype != DType::F32 && dtype != DType::BF16 && dtype != DType::F16)) {
         log.badInput(where, "tensor '" + tensor.name + "': expected F32, BF16 or F16 of shape " +
@@ -185,6 +217,11 @@ void WeightStore::read(const WeightTensor &tensor, int64_t first,
         if (!tensor.view) {
           generateWeights(*randomSeed, tensor.name, tensor.role,
                           tensor.transposed ? tensor.rows() : tensor.shape.back(), at, part, step);
+          return;
+        }
+        if (tensor.scales) {
+          for (int64_t i = 0; i != count; ++i)
+            part[i] = mxfp4At(tensor, at + i * step);
           return;
         }
         const uint8_t *bytes = tensor.view->bytes.data();

@@ -126,7 +126,13 @@ struct CheckTensorStage : impl::CheckTensorStagePassBase<CheckTensorStage> {
     ModuleOp module = getOperation();
     bool failed = mlir::failed(checkModule(module));
     // All errors of one kind at once: whoever fixes them sees them together.
+    auto kind = module->getAttrOfType<StringAttr>("sluice.kind");
     module.walk([&](Operation *op) {
+      if (auto route = dyn_cast<RouteOp>(op);
+          route && route.expertsChoose() && kind && kind.getValue() == "decoder")
+        failed |= mlir::failed(route.emitOpError(
+            "expects rows to choose in a decoder: when experts choose, a row's experts depend on "
+            "rows that come after it"));
       failed |= mlir::failed(checkLegal(op)) || mlir::failed(checkPages(op)) ||
                 mlir::failed(checkLayers(op));
       if (auto gather = dyn_cast<GatherOp>(op))

@@ -41,9 +41,9 @@ typedef struct sluice_weight {
   uint64_t seed;
   sluice_role_t role;
   bool alternating; /* rows of sources take turns: 0, 2, 4, ... before 1, 3, 5, ... */
-  bool transposed; /* sources lie as [columns, rows] in a checkpoint; of generated weights */
-  bool remote;     /* a table of a home: compiled code does not see its memory */
-  bool in_file;    /* and so large that it stays in a file of its own, tables/NAME.safetensors */
+  bool transposed;  /* sources lie as [columns, rows] in a checkpoint; of generated weights */
+  bool remote;      /* a table of a home: compiled code does not see its memory */
+  bool in_file;     /* and so large that it stays in a file of its own, tables/NAME.safetensors */
   const sluice_source_t *sources; /* [source_count] NULL unless generated */
   int32_t source_count;
 } sluice_weight_t;

@@ -155,3 +155,14 @@ module attributes {sluice.name = "m", sluice.kind = "op", sluice.random_seed = 1
 
 // expected-error @+1 {{expects 'sluice.limits' of a decoder to say 'max_positions', but it does not}}
 module attributes {sluice.name = "m", sluice.kind = "decoder", sluice.limits = {vocab = 9 : i64}} {}
+
+// -----
+
+module attributes {sluice.name = "m", sluice.kind = "decoder", sluice.limits = {vocab = 9 : i64, max_positions = 64 : i64}} {
+func.func private @route(%z: tensor<?x4xf32>) -> tensor<?x4xi32> {
+  // expected-error @below {{'sluice.route' op expects rows to choose in a decoder: when experts choose, a row's experts depend on rows that come after it}}
+  %i, %w = sluice.route softmax %z top 4 weigh score {chooser = #sluice<route_chooser experts>, capacity = 2 : i64, batch_dependent}
+    : (tensor<?x4xf32>) -> (tensor<?x4xi32>, tensor<?x4xf32>)
+  return %i : tensor<?x4xi32>
+}
+}

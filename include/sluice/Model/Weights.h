@@ -25,6 +25,9 @@ struct WeightTensor {
   int64_t first = 0;        ///< element of the tensor where this block begins (one of its experts)
   /// The checkpoint's tensor, mapped: little-endian, row-major, no alignment. Null: generated.
   const TensorView *view = nullptr;
+  /// Set when the tensor is MXFP4 (its name ends in `_blocks`): |view| is its codes, two to a byte,
+  /// the first one low, and this is a power of two for each 32 of them.
+  const TensorView *scales = nullptr;
 
   int64_t elements() const;
   int64_t rows() const { return shape.front(); }
@@ -75,6 +78,9 @@ private:
 /// |fanIn| is the last size of the tensor.
 void generateWeights(uint64_t seed, llvm::StringRef name, Role role, int64_t fanIn, int64_t first,
                      llvm::MutableArrayRef<float> out, int64_t step = 1);
+
+/// `x_scales` for `x_blocks`: the other half of an MXFP4 tensor. Empty for other names.
+std::string scalesNameOf(llvm::StringRef name);
 
 /// How many NaN and infinite numbers |tensor| has.
 struct NonFinite {

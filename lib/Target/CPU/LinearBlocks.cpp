@@ -192,8 +192,8 @@ void BlocksEmitter::emitRows(const Part &part) {
     forClasses(part, [&](const RowClass &rowClass, Val row, Val rowEnd) {
       callEncodeRows(k, module, variant.blocks, rowClass.rows, variant.rows, o.rows,
                      o.rowList ? begin : row * o.rowStride + begin, o.rowStride, rowEnd - row,
-                     o.inputs - begin, part.to - part.from, rowWords, scales, starts, row - part.row,
-                     rowStride, blockStride, o.rowList, row);
+                     o.inputs - begin, part.to - part.from, rowWords, scales, starts,
+                     row - part.row, rowStride, blockStride, o.rowList, row);
     });
   else
     callCopyRows(k, module, variant.rows, o.rows,
