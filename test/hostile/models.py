@@ -313,4 +313,53 @@ DESCRIPTION = [
     ("checkpoint-pickle", all_of(toy("random: 3", "checkpoint: w"), file("w/pytorch_model.bin", b"x")), YAML, 2, "a pickle can run code"),
 ]  # fmt: skip
 
-GROUPS = {"safetensors": SAFETENSORS, "index": INDEX, "config": CONFIG, "description": DESCRIPTION}
+MIXTRAL = dict(model_type="mixtral", num_local_experts=4, num_experts_per_tok=2)
+QWEN2_MOE = dict(model_type="qwen2_moe", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=6,
+                 shared_expert_intermediate_size=6)
+GPT_OSS = dict(model_type="gpt_oss", num_local_experts=4, num_experts_per_tok=2, sliding_window=3)
+
+
+def routed(attributes, top=2, weigh="sum"):
+    """An encoder whose step routes with |attributes| beside."""
+    return file("model.sluice.yaml", f"""sluice: 1
+model: {{name: m, kind: encoder}}
+random: 1
+limits: {{vocab: 9}}
+weights:
+  table: {{name: t, shape: [9, 4], role: table}}
+functions:
+  forward:
+    inputs: {{tokens: "i32[rows]", batch: batch}}
+    steps:
+      - {{op: embed, table: table, ids: tokens, to: z}}
+      - {{op: route, score: softmax, logits: z, top: {top}, weigh: {weigh}{attributes}, to: [i, w]}}
+    results: {{w: w}}
+""".encode())
+
+
+ROUTE = "sluicec model.sluice.yaml -o out.sluice"
+EXPERTS = [
+    ("mixtral", config(**MIXTRAL), SEEDED, 0, "wrote out.sluice"),
+    ("mixtral-top-more", config(**{**MIXTRAL, "num_experts_per_tok": 5}), SEEDED, 2, "num_experts_per_tok must not be more than"),
+    ("mixtral-top-zero", config(**{**MIXTRAL, "num_experts_per_tok": 0}), SEEDED, 2, "to be at least 1"),
+    ("mixtral-no-experts", config(**{**MIXTRAL, "num_local_experts": 0}), SEEDED, 2, "to be at least 1"),
+    ("mixtral-many-experts", config(**{**MIXTRAL, "num_local_experts": 4097}), SEEDED, 2, "to be at most 4096"),
+    ("mixtral-two-counts", config(**MIXTRAL, num_experts=6), SEEDED, 2, "num_experts"),
+    ("qwen2-moe", config(**QWEN2_MOE), SEEDED, 0, "wrote out.sluice"),
+    ("qwen2-moe-step-zero", config(**QWEN2_MOE, decoder_sparse_step=0), SEEDED, 2, "to be at least 1"),
+    ("qwen2-moe-top-more", config(**{**QWEN2_MOE, "num_experts_per_tok": 5}), SEEDED, 2, "num_experts_per_tok must not be more than"),
+    ("gpt-oss", config(**GPT_OSS), SEEDED, 0, "wrote out.sluice"),
+    ("gpt-oss-limit", config(**GPT_OSS, swiglu_limit=-1.0), SEEDED, 2, "swiglu_limit"),
+    ("gpt-oss-quantised", config(**GPT_OSS, quantization_config={"quant_method": "gptq"}), SEEDED, 3, "gptq"),
+    ("llama-quantised", config(quantization_config={"quant_method": "mxfp4"}), SEEDED, 3, "quantised checkpoints are not read"),
+    ("route-top", routed("", top=5), ROUTE, 2, "expects 'top' from 1 to the 4 experts, but it is 5  [R3]"),
+    ("route-groups", routed(", groups: 3, top_groups: 1"), ROUTE, 2, "expects 'groups' to divide the 4 experts, but it is 3  [R5]"),
+    ("route-groups-open", routed(", groups: 4, top_groups: 1"), ROUTE, 2, "expects 1 groups of 1 experts to have the 2"),
+    ("route-capacity", routed(", capacity: 0"), ROUTE, 2, "expected a number from 1"),
+    ("route-capacity-factor", routed(", capacity_factor: 0.0"), ROUTE, 2, "expects 'capacity_factor' to be finite and positive"),
+    ("route-capacities", routed(", capacity: 1, capacity_factor: 1.0"), ROUTE, 2, "expects only one of 'capacity'"),
+    ("route-contradiction", routed("", weigh="softmax"), ROUTE, 2, "expects 'weigh softmax' with raw scores"),
+    ("route-experts-choose", routed(", chooser: experts"), ROUTE, 2, "expects a capacity when experts choose"),
+]
+
+GROUPS = {"safetensors": SAFETENSORS, "index": INDEX, "config": CONFIG, "description": DESCRIPTION, "experts": EXPERTS}
