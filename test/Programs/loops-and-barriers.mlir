@@ -1,5 +1,5 @@
 // What is dead before a loop shares memory with what is packed after it: the loop's barriers lie between them. (sluice-smith
-// --seed=45 found that the plan and its check disagreed about loops that are known to run.)
+// found that the plan and its check disagreed about loops that are known to run.)
 // REQUIRES: target-cpu
 // RUN: sluice-check %s --target=cpu --against=reference --seed=7
 

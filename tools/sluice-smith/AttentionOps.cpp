@@ -98,7 +98,7 @@ bool Program::writeAttention() {
   y.size = v->size;
   if (random.once(4))
     y.element = "bf16";
-  bool hasLse = random.once(4);
+  bool hasLse = q->heads >= leastWidth && random.once(4);
   lse.width = q->heads;
   lse.name = fresh("lse");
   std::string types =

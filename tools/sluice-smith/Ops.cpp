@@ -14,7 +14,7 @@ static bool isPlain(const Value &value) { return !value.heads && value.element =
 
 /// A width that vectors divide, or in uneven programs any.
 static int64_t width(Random &random, bool uneven, int64_t most = 72) {
-  return uneven ? random.between(1, most) : 8 * random.between(1, most / 8);
+  return uneven ? random.between(leastWidth, most) : 8 * random.between(1, most / 8);
 }
 
 static const char *const functions[] = {"silu",  "gelu_erf", "gelu_tanh", "quick_gelu", "relu",
@@ -106,7 +106,7 @@ bool Program::writeActivation() {
     attributes +=
         (attributes.empty() ? "" : ", ") + std::string(name) + " = " + number(value) + " : f64";
   };
-  if (x.width % 2 == 0 && random.once(2)) {
+  if (x.width % 2 == 0 && x.width >= 2 * leastWidth && random.once(2)) {
     text = " gated";
     y.width = x.width / 2;
     y.size = x.size * x.size;
@@ -352,10 +352,11 @@ bool Program::writeHeads() {
       any([](const Value &value) { return isPlain(value) && value.space == Space::Rows; });
   if (!x)
     return false;
-  int64_t heads = random.between(1, std::min<int64_t>(x->width, 6)), most = x->width / heads;
+  int64_t heads = random.between(1, std::min<int64_t>(x->width / leastWidth, 6));
+  int64_t most = x->width / heads;
   Value y = made(*x), part = made(*x);
   y.heads = heads;
-  y.width = random.once(2) ? most : random.between(1, most);
+  y.width = random.once(2) ? most : random.between(leastWidth, most);
   part.width = y.heads * y.width;
   std::string zero = index(0), rows = fresh("n");
   line(rows + " = tensor.dim " + x->name + ", " + zero + " : " + x->type());

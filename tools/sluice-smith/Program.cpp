@@ -133,15 +133,18 @@ std::string Program::index(int64_t number) {
 }
 
 std::string Program::param(std::vector<int64_t> shape, llvm::StringRef element,
-                           llvm::StringRef role, const std::string &encoding) {
+                           llvm::StringRef role, const std::string &encoding, int64_t experts) {
   std::string symbol = "@p" + std::to_string(paramCount++), use = fresh("w");
-  std::string layerType = tensorType(shape, element, encoding);
+  std::vector<int64_t> whole = shape;
+  if (experts)
+    whole.insert(whole.begin(), experts);
+  std::string layerType = tensorType(whole, element, encoding);
   // In a loop each layer has its own numbers, or all of them the same.
   bool stacked = !layerName.empty() && !random.once(4);
-  std::vector<int64_t> whole = shape;
   if (stacked)
     whole.insert(whole.begin(), layers);
-  std::string source = "\"" + symbol.substr(1) + (stacked ? ".{}" : "");
+  std::string source =
+      "\"" + symbol.substr(1) + (stacked ? ".{}" : "") + (experts && random.once(2) ? ".{}" : "");
   std::string sources = source + "\"", rows = std::to_string(shape[0]);
   if (shape[0] > 1 && random.once(4)) { // two tensors of the checkpoint, joined
     int64_t first = random.between(1, shape[0] - 1);
@@ -149,8 +152,8 @@ std::string Program::param(std::vector<int64_t> shape, llvm::StringRef element,
     rows = std::to_string(first) + ", " + std::to_string(shape[0] - first);
   }
   params += "sluice.param " + symbol + (stacked ? " stack " + std::to_string(layers) : "") +
-            " role " + role.str() + " : " + tensorType(whole, element, encoding) + " from [" +
-            sources + "] rows [" + rows + "]" +
+            (experts ? " experts " + std::to_string(experts) : "") + " role " + role.str() + " : " +
+            tensorType(whole, element, encoding) + " from [" + sources + "] rows [" + rows + "]" +
             (shape.size() == 2 && encoding.empty() && random.once(5) ? " transposed" : "") + "\n";
   line(use + " = sluice.param.use " + symbol + (stacked ? "[" + layerName + "]" : "") + " : " +
        layerType);
@@ -215,14 +218,15 @@ bool Program::writeLoop() {
 
 void Program::writeBody(int64_t ops) {
   static const std::vector<Writer> writers = {
-      &Program::writeLinear,    &Program::writeLinear,         &Program::writeLinear,
-      &Program::writeNorm,      &Program::writeNorm,           &Program::writeActivation,
-      &Program::writeAdd,       &Program::writeClamp,          &Program::writeRope,
-      &Program::writeEmbed,     &Program::writeGather,         &Program::writePool,
-      &Program::writeAsked,     &Program::writeSample,         &Program::writeHeads,
-      &Program::writeJoin,      &Program::writeAttention,      &Program::writeAttention,
-      &Program::writeAttention, &Program::writePagedAttention, &Program::writePagedAttention,
-      &Program::writeLoop};
+      &Program::writeLinear,      &Program::writeLinear,         &Program::writeLinear,
+      &Program::writeNorm,        &Program::writeNorm,           &Program::writeActivation,
+      &Program::writeAdd,         &Program::writeClamp,          &Program::writeRope,
+      &Program::writeEmbed,       &Program::writeGather,         &Program::writePool,
+      &Program::writeAsked,       &Program::writeSample,         &Program::writeHeads,
+      &Program::writeJoin,        &Program::writeAttention,      &Program::writeAttention,
+      &Program::writeAttention,   &Program::writePagedAttention, &Program::writePagedAttention,
+      &Program::writeLoop,        &Program::writeExperts,        &Program::writeExperts,
+      &Program::writeHeadsLinear, &Program::writeHeadsJoin};
   for (int64_t made = 0, tries = 0; made < ops && tries < 20 * ops; ++tries)
     made += (this->*random.pick(writers))();
 }
@@ -230,14 +234,14 @@ void Program::writeBody(int64_t ops) {
 Program::Program(uint64_t seed) : random(seed) {
   uneven = random.once(3);
   Value x;
-  x.width = uneven ? random.between(1, 67) : 8 * random.between(1, 9);
+  x.width = uneven ? random.between(leastWidth, 67) : 8 * random.between(1, 9);
   // Beside the rows that everything grows from, sometimes what only some ops take.
   values.push_back(argument(x, uneven && random.once(4) ? "check.values = \"ties\"" : ""));
   if (random.once(3)) {
     pageLayers = random.between(1, 3);
     pageHeads = random.between(1, 3);
-    pageKey = random.between(1, 20) * 2;
-    pageValue = random.once(2) ? pageKey : random.between(1, 40);
+    pageKey = random.between(2, 20) * 2;
+    pageValue = random.once(2) ? pageKey : random.between(leastWidth, 40);
     pagesType = "!sluice.pages<@kv>";
     pagesName = fresh("kv");
     params += "sluice.kv @kv layers " + std::to_string(pageLayers) + " heads " +
@@ -247,7 +251,7 @@ Program::Program(uint64_t seed) : random(seed) {
     appendArgument(arguments, pagesName, pagesType, "");
     batch();
   }
-  writeBody(uneven ? random.between(1, 4) : random.between(2, 10));
+  writeBody(uneven ? random.between(1, 4) : random.between(2, 7));
   // What nobody read is a result, lest it be dead; and some of the others: what a program keeps
   // alive changes where its buffers lie.
   std::vector<Value> results;

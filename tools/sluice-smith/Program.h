@@ -43,6 +43,10 @@ private:
   uint64_t state;
 };
 
+/// Of what is computed: in a row of fewer numbers all may be near zero, and bounds are relative to
+/// the row. Narrower rows are the business of test/Numeric.
+constexpr int64_t leastWidth = 4;
+
 /// What the leading dimension of a value counts.
 enum class Space { Rows, Seqs, Asked };
 
@@ -68,7 +72,8 @@ public:
 private:
   friend class OpWriter;
 
-  // Ops.cpp and AttentionOps.cpp: each adds one op (and what it needs) or, when nothing fits, none.
+  // Ops.cpp, AttentionOps.cpp and ExpertOps.cpp: each adds one op (and what it needs) or, when
+  // nothing fits, none.
   using Writer = bool (Program::*)();
   bool writeLinear();
   bool writeNorm();
@@ -86,6 +91,9 @@ private:
   bool writeAttention();
   bool writePagedAttention();
   bool writeLoop();
+  bool writeExperts();
+  bool writeHeadsLinear();
+  bool writeHeadsJoin();
 
   /// What attention reads beside queries, keys and values; the text of operands and their types.
   struct Extras {
@@ -109,9 +117,10 @@ private:
   std::string integerArgument(int64_t below, Space space = Space::Rows);
   std::string batch();
   std::string positions();
-  /// A param of the type tensor<`shape`x`element`>; its use in the function, by name.
+  /// A param of the type tensor<`shape`x`element`>, for each of so many `experts` if any; its use
+  /// in the function, by name.
   std::string param(std::vector<int64_t> shape, llvm::StringRef element, llvm::StringRef role,
-                    const std::string &encoding = "");
+                    const std::string &encoding = "", int64_t experts = 0);
   std::string index(int64_t number);
   /// `value` normed when its numbers have grown or shrunk too much.
   Value tamed(const Value &value);
