@@ -98,6 +98,8 @@ def artefact_of(model, options=(), folder=None, remark=None):
             raise KeyboardInterrupt
         if done.returncode != 0:
             raise ERRORS.get(done.returncode, SluiceError)(said or f"sluicec ended with {done.returncode}")
+        # Where it was written for a moment is nobody's business.
+        said = "\n".join(line for line in said.splitlines() if not line.startswith("sluicec: wrote "))
         if said and remark:
             remark(said)
         try:
