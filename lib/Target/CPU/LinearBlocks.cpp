@@ -57,6 +57,10 @@ constexpr int64_t kCodedBytes = 640 << 10, kRowsOfTile = 12, kMostRows = 43 * kR
 /// With some rows the classes take a panel one after the other; few panels stay in L2 until the
 /// last has had them, so that memory is read once.
 constexpr int64_t kFewPanels = 4;
+// Codes, sums, and a scale and a start per group, of which the smallest have 32 inputs, are on a
+// stack of 1 MiB (docs/Contracts.md, section 7) next to the entry's frame.
+static_assert(kCodedBytes + kMostRows * (kFewPanels + 1) * kLanes * 4 + kCodedBytes / 32 * 8 <=
+              (1 << 20) - (48 << 10));
 
 class BlocksEmitter {
 public:
