@@ -36,7 +36,7 @@ uint64_t shardBytes(const Memory &memory, uint64_t count) {
   case Shard::Heads:
     return perItem(memory.dims.size() > 1 ? memory.dims[1] : memory.dims[0]);
   case Shard::Pages: {
-    uint64_t perCut = memory.dims.size() == 4 && memory.layout == Layout::Hnd
+    uint64_t perCut = memory.dims.size() == 4
                           ? std::max<uint64_t>(1, kCutKeys / std::max<uint64_t>(1, memory.dims[2]))
                           : 1;
     uint64_t groups = (memory.dims[0] + perCut - 1) / perCut;

@@ -79,8 +79,7 @@ void Verifier::checkMemory(const Memory &m) {
   if (paged && m.dims.size() != 4)
     return fail("memory '{0}' of pages has {1} dims, expected [pages, heads, slots, size]", m.name,
                 m.dims.size());
-  if (m.layout == Layout::Hnd &&
-      (m.dims[2] < 16 || m.dims[2] > kCutKeys || (m.dims[2] & (m.dims[2] - 1))))
+  if (paged && (m.dims[2] < 16 || m.dims[2] > kCutKeys || (m.dims[2] & (m.dims[2] - 1))))
     fail("memory '{0}' has pages of {1} slots, expected 16, 32, 64, 128 or 256", m.name, m.dims[2]);
   if (paged && m.dtype != DType::F32 && m.dtype != DType::BF16)
     fail("memory '{0}' has pages of {1}, expected f32 or bf16 (V8)", m.name, nameOf(m.dtype));
@@ -293,6 +292,9 @@ void Verifier::checkMatrix(const Command &c) {
   else if (row && c.src0.offset / row + c.n0 > rows)
     fail("reads rows {0} to {1} of '{2}', which has {3}", c.src0.offset / row,
          c.src0.offset / row + c.n0 - 1, m.name, rows);
+  uint64_t layer = m.dims[m.dims.size() - 2];
+  if (row && m.shard == Shard::Rows && c.src0.offset / row % layer + c.n0 > layer)
+    fail("reads rows of two matrices of '{0}', which is divided by the rows of each", m.name);
   if (c.type1 != DType::F32 && c.type1 != DType::BF16 && !integers)
     fail("takes vectors of {0}, expected f32, bf16 or i8", nameOf(c.type1));
   if (m.dtype != DType::F32 && m.dtype != DType::BF16 && m.dtype != DType::I8)
@@ -318,7 +320,8 @@ void Verifier::checkPages(const Command &c) {
     fail("copies pages of '{0}' to '{1}', expected one memory", m.name, target.name);
   if (c.opcode == Opcode::DigestUpdate) {
     if (target.layout != Layout::Digest || target.dims[0] != m.dims[0] ||
-        target.dims[1] != m.dims[1] || target.dims[3] != m.dims[3] || target.dtype != m.dtype)
+        target.dims[1] != m.dims[1] || target.dims[2] != m.dims[2] || target.dims[3] != m.dims[3] ||
+        target.dtype != m.dtype)
       fail("digests of '{0}' do not fit '{1}': expected the same pages, heads, size and type (V6)",
            m.name, target.name);
     else if (target.group != m.group || target.shard != m.shard)
@@ -379,8 +382,7 @@ void Verifier::checkUnused(const Command &c) {
     if (c.scale != 0 || std::signbit(c.scale))
       fail("scale is {0}, but '{1}' does not use it", c.scale, nameOf(o));
   }
-  if (o != Opcode::GatherReduce && o != Opcode::SearchTopk && o != Opcode::AttnPartial &&
-      o != Opcode::KvAppend)
+  if (o != Opcode::GatherReduce && o != Opcode::SearchTopk && o != Opcode::AttnPartial)
     zero("aux", c.aux);
   if (o == Opcode::GatherReduce && (c.aux > 7 || (c.aux & 3) == 3))
     fail("aux is {0}, expected an operation of 0 to 2 and bit 2", c.aux);

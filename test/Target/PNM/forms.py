@@ -117,7 +117,7 @@ KV = """pnm 1
 machine cxl_lpddr5x_pnm
 group 1 first=0 count=8
 memory kv tier=pnm group=1 shard=pages mut=append layout=hnd dtype=bf16 dims=[1024,8,32,128]
-memory digests tier=pnm group=1 shard=pages layout=digest digest=minmax dtype=bf16 dims=[1024,8,1,128]
+memory digests tier=pnm group=1 shard=pages layout=digest digest=minmax dtype=bf16 dims=[1024,8,32,128]
 memory args tier=host dtype=u8 dims=[1048576]
 memory pages tier=host dtype=i32 dims=[8,128]
 memory states tier=host dtype=f32 dims=[64,32,132]
