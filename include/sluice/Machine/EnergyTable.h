@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an operation and a moved bit cost, from published tables, each with its grade (P primary, S
-// second-hand, I inferred, M from memory). docs/pnm/Energy.md is made from it.
+// second-hand, I inferred, M from memory). `sluice-pnm energy` prints it.
 #ifndef SLUICE_MACHINE_ENERGYTABLE_H
 #define SLUICE_MACHINE_ENERGYTABLE_H
 

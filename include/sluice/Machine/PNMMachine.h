@@ -3,7 +3,7 @@
 // A processing-near-memory machine as a data file: sections of quantities, each with a value, a
 // source, a grade and, where it is known, a range, and curves over the bytes of an item. A quantity
 // may be unknown (null) only where the schema says so; what is made of it is then unknown too and
-// never a guess. The files of lib/Machine/pnm travel inside the tools; docs/pnm/Machines.md lists
+// never a guess. The files of lib/Machine/pnm travel inside the tools; `sluice-pnm schema` lists
 // the keys.
 #ifndef SLUICE_MACHINE_PNMMACHINE_H
 #define SLUICE_MACHINE_PNMMACHINE_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What makes a command program valid for a machine. Messages of the placement rules end in the
-// rule's number (docs/pnm/Commands.md); every memory and every command is checked, and all that is
+// rule's number (docs/pnm/README.md); every memory and every command is checked, and all that is
 // wrong is reported.
 #include "lib/Target/PNM/Extents.h"
 #include "lib/Target/PNM/Hazards.h"

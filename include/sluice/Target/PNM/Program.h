@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A command program for a near-memory machine: memories with where they live, groups of devices,
-// and a list of semantic commands of 64 bytes. docs/pnm/Commands.md gives the meaning of every
-// command and both forms, text and bytes. Here are the forms, and what makes a program valid.
+// and a list of semantic commands of 64 bytes (docs/pnm/README.md). Here are its two forms, text
+// and bytes, and what makes a program valid.
 #ifndef SLUICE_TARGET_PNM_PROGRAM_H
 #define SLUICE_TARGET_PNM_PROGRAM_H
 
