@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the inputs of the hostile table. Every function here returns a function that writes into a case's folder."""
 
+import atexit
 import copy
 import json
 import os
 import shutil
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 BITS = {
@@ -209,11 +211,10 @@ _fake = {}
 
 
 def fake_template(build):
-    """The fake artefact, made once."""
+    """The fake artefact, made once per process: tests run side by side."""
     if "folder" not in _fake:
-        folder = Path(build) / "test" / "hostile-fake"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder = Path(tempfile.mkdtemp(prefix="sluice-hostile-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         library = Path(build) / "runtime/abi-suite/sluice_fake_model.so"
         subprocess.run([Path(build) / "bin/sluice-make-fake", library, folder / "fake.sluice"], check=True)
         _fake["folder"] = folder / "fake.sluice"
